@@ -1,0 +1,3 @@
+"""inhouse: the OpenAI API platform on your own machines."""
+
+__version__ = "0.1.0"

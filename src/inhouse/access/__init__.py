@@ -1,0 +1,1 @@
+"""Keys, principals, permissions, limits."""

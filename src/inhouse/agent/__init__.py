@@ -1,0 +1,1 @@
+"""The turn: what a model says, made into API objects."""

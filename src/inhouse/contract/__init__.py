@@ -1,0 +1,1 @@
+"""The published contract as data, and the checks made from it."""

@@ -1,0 +1,20 @@
+"""What an embedding engine is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """`vectors`: one unit-length vector (float32 values) per input, in order; `tokens`: input tokens counted by the
+    model's own tokenizer."""
+
+    vectors: Sequence[Sequence[float]]
+    tokens: int
+
+
+class EmbeddingEngine(Protocol):
+    """Turns texts into vectors. An input over the model's context is a `BadRequest` that names it."""
+
+    async def embed(self, texts: Sequence[str], *, project: str = "") -> Embeddings: ...

@@ -1,0 +1,1 @@
+"""The one way in: validate, authorise, reserve, call, settle. Knows no HTTP."""
