@@ -7,14 +7,23 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """`vectors`: one unit-length vector (float32 values) per input, in order; `tokens`: input tokens counted by the
-    model's own tokenizer."""
+    """What came back.
+
+    `vectors`: one vector of unit length (float32 values) per input, in order.
+    `tokens`: input tokens, counted by the model's own tokenizer.
+    """
 
     vectors: Sequence[Sequence[float]]
     tokens: int
 
 
 class EmbeddingEngine(Protocol):
-    """Turns texts into vectors. An input over the model's context is a `BadRequest` that names it."""
+    """Turns texts into vectors.
 
-    async def embed(self, texts: Sequence[str], *, project: str = "") -> Embeddings: ...
+    An input over the model's context is a `BadRequest` that names it. `dimensions` is only given to engines whose
+    model has the ability `dimensions`.
+    """
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, project: str = ""
+    ) -> Embeddings: ...
