@@ -13,8 +13,9 @@ APIError
 ├── NotImplementedYet     501 server_error, code not_implemented
 └── Unavailable           503 server_error, may carry Retry-After
 
-Whatever raises one of these is answered with the envelope that `APIError.envelope` returns. Anything
-else that escapes a handler is a defect: it is logged with its request id and answered as a 500.
+Whatever raises one of these is answered with the envelope that `APIError.envelope` returns.
+Anything else that escapes a handler is a defect: it is logged with its request id and answered as a
+500.
 """
 
 from collections.abc import Mapping
@@ -25,8 +26,8 @@ ErrorBody = dict[str, dict[str, str | None]]
 class APIError(Exception):
     """An error in OpenAI's envelope.
 
-    `param` names the field at fault as OpenAI writes it (`messages[0].role`), `code` is the machine-readable
-    reason, `headers` are added to the answer (Retry-After and the like).
+    `param` names the field at fault as OpenAI writes it (`messages[0].role`), `code` is the
+    machine-readable reason, `headers` are added to the answer (Retry-After and the like).
     """
 
     status = 500

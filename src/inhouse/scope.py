@@ -1,6 +1,7 @@
 """Who asks, for which project, under which request id, and what it has used so far.
 
-A `Scope` is handed down as an argument to everything that acts for a request; a store needs one to answer.
+A `Scope` is handed down as an argument to everything that acts for a request; a store needs one to
+answer.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ Role = Literal["owner", "member"]
 class Principal:
     """The holder of a key, as it was when the request came in.
 
-    `project` is None for a key of the organization. `permissions` holds `<noun>.<verb>` names, or `*` for all.
+    `project` is None for a key of the organization. `permissions` holds `<noun>.<verb>` names, or
+    `*` for all.
     """
 
     id: str
@@ -26,7 +28,8 @@ class Principal:
 
 @dataclass(slots=True)
 class Usage:
-    """Counts of one request. The only mutable part of a scope: engines add to it, dispatch settles it.
+    """Counts of one request. The only mutable part of a scope: engines add to it, dispatch settles
+    it.
 
     `input` includes `cached`, `output` includes `reasoning`, as OpenAI counts.
     """
@@ -45,7 +48,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One request's identity. `deadline` is monotonic seconds or None; `client_request_id` is what the client sent."""
+    """One request's identity. `deadline` is monotonic seconds or None; `client_request_id` is what
+    the client sent.
+    """
 
     organization: str
     project: str | None

@@ -14,7 +14,7 @@ JSON_SCHEMA = "json_schema"
 GRAMMAR = "grammar"
 """Lark and regex grammars enforced during decoding."""
 TOOLS = "tools"
-TOKEN_PROMPTS = "token_prompts"
+TOKEN_PROMPTS = "token_prompts"  # noqa: S105 - tokens of text
 """Takes token ids as a legacy prompt."""
 EXTENSIONS = "extensions"
 """Honours top_k, min_p, repetition_penalty and the other extensions listed in the overlay."""

@@ -20,8 +20,8 @@ class Embeddings:
 class EmbeddingEngine(Protocol):
     """Turns texts into vectors.
 
-    An input over the model's context is a `BadRequest` that names it. `dimensions` is only given to engines whose
-    model has the ability `dimensions`.
+    An input over the model's context is a `BadRequest` that names it. `dimensions` is only given to
+    engines whose model has the ability `dimensions`.
     """
 
     async def embed(

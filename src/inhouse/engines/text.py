@@ -1,8 +1,8 @@
 """What a text engine is: it takes a call and yields batches of deltas.
 
-A batch is everything that arrived in one read from the model, so that a burst costs one wake-up and one write.
-The order of deltas is the order of generation; choices interleave. A finished call has yielded one `Finish` per
-choice and then exactly one `Usage`.
+A batch is everything that arrived in one read from the model, so that a burst costs one wake-up and
+one write. The order of deltas is the order of generation; choices interleave. A finished call has
+yielded one `Finish` per choice and then exactly one `Usage`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +18,9 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "functi
 
 
 class Text(msgspec.Struct, frozen=True, gc=False):
-    """Visible text of choice `choice`, with the logprobs of its tokens (chat form: token, logprob, bytes, top_logprobs)."""
+    """Visible text of choice `choice`, with the logprobs of its tokens (chat form: token, logprob,
+    bytes, top_logprobs).
+    """
 
     choice: int
     text: str
@@ -41,8 +43,9 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
-    """A piece of tool call number `index` of a choice. The first piece carries `id` and `name`; `arguments` (for a
-    function: JSON text; for a custom tool: its input) grows piece by piece."""
+    """A piece of tool call number `index` of a choice. The first piece carries `id` and `name`;
+    `arguments` (for a function: JSON text; for a custom tool: its input) grows piece by piece.
+    """
 
     choice: int
     index: int
@@ -75,10 +78,10 @@ Delta = Text | Reasoning | Refusal | ToolCall | Finish | Usage
 class TextCall:
     """A call of a text model.
 
-    `body` is a validated request in OpenAI's chat form (`kind` chat) or legacy form (`kind` completion), already
-    without the fields that belong to the platform (metadata, store, user, ...). `body["stream"]` says whether deltas
-    are wanted as they come; without it an engine may yield everything in one batch. `project` is what the queue is
-    fair between.
+    `body` is a validated request in OpenAI's chat form (`kind` chat) or legacy form (`kind`
+    completion), already without the fields that belong to the platform (metadata, store, user,
+    ...). `body["stream"]` says whether deltas are wanted as they come; without it an engine may
+    yield everything in one batch. `project` is what the queue is fair between.
     """
 
     kind: Literal["chat", "completion"]
@@ -91,9 +94,9 @@ class TextCall:
 class TextEngine(Protocol):
     """Runs one text model.
 
-    `abilities` says what it can, by name: see `inhouse.engines.abilities`. A call that needs more is refused by the layers above, or here with
-    `errors.BadRequest` before the first delta.
-    Closing the iterator stops the generation.
+    `abilities` says what it can, by name: see `inhouse.engines.abilities`. A call that needs more
+    is refused by the layers above, or here with `errors.BadRequest` before the first delta. Closing
+    the iterator stops the generation.
     """
 
     @property

@@ -1,0 +1,28 @@
+"""What a handler sees: its scope and the services, as typed fields. Only handlers see it."""
+
+from dataclasses import dataclass
+
+from inhouse.clock import Clock
+from inhouse.engines.models import Model, Models
+from inhouse.ids import IdMaker
+from inhouse.scope import Scope
+from inhouse.settings import Settings
+from inhouse.stores.chats import ChatStore
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's view of the house.
+
+    `model` is the resolved model of an operation that names one, `requested_model` the name as the
+    client wrote it (an alias, perhaps).
+    """
+
+    scope: Scope
+    models: Models
+    model: Model | None
+    requested_model: str | None
+    chats: ChatStore
+    settings: Settings
+    clock: Clock
+    ids: IdMaker

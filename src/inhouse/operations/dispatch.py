@@ -1,0 +1,190 @@
+"""The one way in. HTTP, and later WebSocket messages, batch lines and eval samples, all pass here.
+
+The order of checks is the same for everybody: route, key, permission, body, model, limits; then the
+handler; then its usage is settled. A stream is settled when it ends, before its reader learns of
+the end.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from inhouse.access import Access, Reservation
+from inhouse.clock import Clock
+from inhouse.engines.models import Model
+from inhouse.errors import NotImplementedYet
+from inhouse.operations.operation import Json, Operation, Result, Stream
+from inhouse.operations.table import Route, Table
+from inhouse.scope import Principal, Scope
+from inhouse.telemetry import Metrics, ModelMetrics
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+class Resolver(Protocol):
+    """Finds the model that a name means; `engines.models.Models` is one."""
+
+    async def resolve(self, name: str) -> Model: ...
+
+
+ContextMaker = Callable[[Scope, Model | None, str | None], Any]
+"""Makes what a handler sees from the scope, the resolved model and the name that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A handler's result and the headers that the limits add to it."""
+
+    result: Result
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that has passed route, key and permission. `size` is the body's length in bytes."""
+
+    route: Route
+    operation: Operation
+    parameters: dict[str, str]
+    body: Any = None
+    query: Sequence[tuple[str, str]] = ()
+    size: int = field(default=0)
+
+
+class Dispatcher:
+    """Checks a request, calls its handler, settles what it used."""
+
+    def __init__(
+        self,
+        table: Table,
+        access: Access,
+        models: Resolver,
+        context: ContextMaker,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.table = table
+        self._access = access
+        self._models = models
+        self._context = context
+        self._clock = clock
+        self._metrics = metrics
+
+    async def dispatch(
+        self,
+        scope: Scope,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        """Do the operation that `method` and `path` (without /v1) name, for `scope`.
+
+        Raises every `APIError` that the operation can answer with.
+        """
+        route, parameters = self.table.match(method, path)
+        operation = self.admit(scope.principal, route)
+        return await self.call(scope, Call(route, operation, parameters, body, query))
+
+    def admit(self, principal: Principal, route: Route) -> Operation:
+        """The route's operation, if it has a handler (else 501) and `principal` may use it (else
+        403).
+        """
+        operation = route.operation
+        if operation is None:
+            raise NotImplementedYet(
+                f"{route.spec.method} /v1{route.spec.path} is part of the API and is not "
+                "implemented by this server yet."
+            )
+        self._access.authorise(principal, operation.permission)
+        return operation
+
+    async def call(self, scope: Scope, call: Call) -> Answer:
+        """Validate, resolve the model, reserve limits, run the handler, settle."""
+        spec, operation = call.route.spec, call.operation
+        arguments: dict[str, Any] = dict(call.parameters)
+        if spec.body:
+            arguments["body"] = spec.check_body(call.body)
+        if spec.query:
+            arguments["query"] = spec.read_query(call.query)
+        if not operation.model:
+            context = self._context(scope, None, None)
+            return Answer(await operation.handler(context, **arguments))
+        return await self._call_model(scope, call, arguments)
+
+    async def _call_model(self, scope: Scope, call: Call, arguments: dict[str, Any]) -> Answer:
+        body: Json = arguments["body"]
+        requested: str = body["model"]
+        model = await self._models.resolve(requested)
+        scope.usage.model = model.id
+        reservation = self._access.reserve(scope.principal, model.id, _estimate(body, call.size))
+        bill = _Bill(self, scope, call.operation, reservation, self._metrics.model(model.id))
+        try:
+            result = await call.operation.handler(
+                self._context(scope, model, requested), **arguments
+            )
+        except BaseException:
+            await bill.settle()
+            raise
+        if isinstance(result, Stream):
+            return Answer(Stream(bill.follow(result.batches), result.named), reservation.headers)
+        await bill.settle()
+        return Answer(result, reservation.headers)
+
+
+class _Bill:
+    """What one request of a model will have used, and its settling, once."""
+
+    __slots__ = ("_house", "_metrics", "_operation", "_reservation", "_scope", "_started")
+
+    def __init__(
+        self,
+        house: Dispatcher,
+        scope: Scope,
+        operation: Operation,
+        reservation: Reservation,
+        metrics: ModelMetrics,
+    ) -> None:
+        self._house = house
+        self._scope = scope
+        self._operation = operation
+        self._reservation = reservation
+        self._metrics = metrics
+
+    async def follow(self, batches: AsyncIterator[Sequence[Json]]) -> AsyncIterator[Sequence[Json]]:
+        """Pass the batches on, time the gaps between them, and settle however they end."""
+        now, gap = self._house._clock.monotonic, self._metrics.gap.observe  # noqa: SLF001 - same module
+        last = None
+        try:
+            async for batch in batches:
+                moment = now()
+                if last is not None:
+                    gap(moment - last)
+                last = moment
+                yield batch
+        finally:
+            close = getattr(batches, "aclose", None)
+            if close is not None:
+                await close()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Give back what was reserved and not used, count the tokens, write the usage row."""
+        usage, metrics = self._scope.usage, self._metrics
+        self._reservation.settle(usage.total)
+        metrics.input.inc(usage.input)
+        metrics.output.inc(usage.output)
+        if usage.cached:
+            metrics.cached.inc(usage.cached)
+        if usage.reasoning:
+            metrics.reasoning.inc(usage.reasoning)
+        if usage.first_token_seconds is not None:
+            metrics.first_token.observe(usage.first_token_seconds)
+        if usage.total:
+            await self._house._access.record(self._scope, self._operation.name)  # noqa: SLF001 - same module
+
+
+def _estimate(body: Json, size: int) -> int:
+    """Tokens to reserve: the body's characters in fours, and what may be generated."""
+    limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
+    return size // _CHARACTERS_PER_TOKEN + limit * (body.get("n") or 1)
