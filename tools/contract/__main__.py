@@ -1,0 +1,24 @@
+"""`python -m tools.contract --document PATH [--output PATH]` writes the contract's data file."""
+
+import argparse
+import json
+import tomllib
+from pathlib import Path
+
+from tools.contract.build import build, write
+
+HERE = Path(__file__).resolve().parents[2] / "src" / "inhouse" / "contract"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.contract")
+    parser.add_argument("--document", type=Path, required=True, help="the published openapi.json")
+    parser.add_argument("--output", type=Path, default=HERE / "contract.json")
+    options = parser.parse_args()
+    published = json.loads(options.document.read_text())
+    rules = tomllib.loads((HERE / "overlay.toml").read_text())
+    options.output.write_text(write(build(published, rules)))
+
+
+if __name__ == "__main__":
+    main()
