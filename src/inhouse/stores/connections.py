@@ -1,0 +1,41 @@
+"""SQLite connections, set up as this program wants them."""
+
+import sqlite3
+from pathlib import Path
+
+FILE = "inhouse.db"
+BUSY_SECONDS = 60.0
+"""How long a write waits for another process before it is refused as storage_busy."""
+
+_STATEMENTS_KEPT = 512
+
+
+def writing(path: Path) -> sqlite3.Connection:
+    """A connection for writes: WAL, and a commit is on disk when it returns (synchronous=FULL)."""
+    connection = _connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA journal_size_limit=67108864")
+    return connection
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write."""
+    connection = _connect(path)
+    connection.execute("PRAGMA query_only=ON")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,  # transactions are begun and ended by hand
+        check_same_thread=False,  # opened by the starter, then used by one thread only
+        cached_statements=_STATEMENTS_KEPT,
+    )
+    connection.execute("PRAGMA cache_size=-8192")  # 8 MiB
+    return connection

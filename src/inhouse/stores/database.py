@@ -1,0 +1,81 @@
+"""The `Database`: reads, and writes that are data. Knows no table.
+
+Rules for all SQL in `stores/`, so that it runs unchanged on SQLite and PostgreSQL:
+
+- Placeholders are `?`, and no literal contains one; the driver translates them (`$1`, `$2`, ... for
+  PostgreSQL) once per text.
+- Plain SQL only: no `INSERT OR REPLACE` (use `ON CONFLICT`), no `rowid`, no JSON functions, no `IS
+?`.
+  A missing project or parent is `''`, not NULL, so that it can be compared and be unique.
+- Bodies are JSON in TEXT columns. Text in any other column holds no NUL (`bodies.lifted`).
+- Instants are seconds since the epoch.
+- A read never shares a transaction with a write. What depends on a read is written with a
+  condition (`WHERE version = ?`) and an expected row count, and tried again on `Stale`; counters
+  are increments.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement of a write. `rows` is how many rows it must touch (None: any number)."""
+
+    sql: str
+    params: Sequence[object] = ()
+    rows: int | None = None
+
+
+class Database(ABC):
+    """What stores need: `read`, `write`, and a number that says whether caches still hold.
+
+    `generation` grows with every commit that may have changed something which is cached in memory
+    (keys, aliases, settings): own ones at once, before `write` returns; those of other processes
+    within half a second. Compare it, never interpret it.
+    """
+
+    generation: int = 0
+
+    @staticmethod
+    def open(data: Path, *, server: bool = False) -> "Database":
+        """The database of the folder `data`, made or migrated if need be.
+
+        `server` claims the folder for this process until `close`: DataInUse if another server has
+        it. Without it (short CLI commands) any number of processes may work beside the server.
+        DataTooNew if a newer version of the program wrote the folder.
+        """
+        from inhouse.stores.sqlite import SQLite  # noqa: PLC0415 - the driver subclasses this class
+
+        return SQLite(data, server=server)
+
+    @abstractmethod
+    def read(self, sql: str, params: Sequence[object] = ()) -> Awaitable[list[Row]]:
+        """All rows of one query, from the last committed state."""
+
+    @abstractmethod
+    def write(self, *statements: Statement, quiet: bool = False) -> Awaitable[None]:
+        """Do all `statements` or none, as one unit; done when it is on disk.
+
+        Other units may share the transaction; each succeeds or fails alone. Once called, the write
+        happens even if the caller is cancelled. `quiet` says that no cache depends on it:
+        `generation` stays.
+
+        Raises Stale (a row count differs), Duplicate (a unique value exists), StorageFull,
+        StorageBusy.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish the writes that were submitted, then let go of the folder."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

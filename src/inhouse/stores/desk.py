@@ -1,0 +1,73 @@
+"""The desk between an event loop and the database's threads: hands units over, brings results back.
+
+Units submitted in one turn of the loop are handed over together, and results that come in while the
+loop is busy come back with one wake-up.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from inhouse.stores.database import Statement
+
+Unit = tuple["Desk", "asyncio.Future[None]", Sequence[Statement], bool]
+"""The desk it came over, the future to resolve, the statements, and whether the write is quiet."""
+
+
+class Desk:
+    """One per event loop. `submit` is called in the loop, `deliver` from any thread."""
+
+    __slots__ = ("_hand_over", "_out", "_results", "_woken", "loop")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, hand_over: Callable[[list[Unit]], None]
+    ) -> None:
+        self.loop = loop
+        self._hand_over = hand_over
+        self._out: list[Unit] = []
+        self._results: deque[tuple[asyncio.Future[Any], object, BaseException | None]] = deque()
+        self._woken = False
+
+    def submit(self, statements: Sequence[Statement], *, quiet: bool) -> "asyncio.Future[None]":
+        """Hand the unit over at the end of this turn of the loop."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        if not self._out:
+            self.loop.call_soon(self.flush)
+        self._out.append((self, future, statements, quiet))
+        return future
+
+    def flush(self) -> None:
+        """Hand over what was submitted."""
+        if self._out:
+            out, self._out = self._out, []
+            self._hand_over(out)
+
+    def deliver(
+        self, future: "asyncio.Future[Any]", result: object, error: BaseException | None
+    ) -> None:
+        """Lay a result down; `wake` takes it to the loop."""
+        self._results.append((future, result, error))
+
+    def wake(self) -> None:
+        """See to it that the loop resolves what was delivered. One wake-up for any number of
+        results.
+        """
+        if not self._woken:
+            self._woken = True
+            try:
+                self.loop.call_soon_threadsafe(self._resolve)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                self._results.clear()
+
+    def _resolve(self) -> None:
+        self._woken = False  # before the results are taken: what comes later wakes again
+        results = self._results
+        while results:
+            future, result, error = results.popleft()
+            if future.done():  # its caller was cancelled
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)

@@ -1,0 +1,124 @@
+"""Numbered migrations: `sqlite/0001_*.sql` and on, each applied once, in order, in one
+transaction.
+"""
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from inhouse.stores import connections
+from inhouse.stores.errors import DataFolderError, DataInUse, DataTooNew
+from inhouse.stores.lock import ServerLock
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def known() -> list[Migration]:
+    """All migrations of this program, in order."""
+    folder = resources.files(__name__) / "sqlite"
+    found = (re.fullmatch(r"(\d{4})_(\w+)\.sql", entry.name) for entry in folder.iterdir())
+    names = sorted(match.group(0) for match in found if match)
+    return [
+        Migration(int(name[:4]), name[5:-4], (folder / name).read_text("utf-8")) for name in names
+    ]
+
+
+def migrated(path: Path, lock: ServerLock, held: ServerLock | None) -> sqlite3.Connection:
+    """A writing connection to the database at `path`, at the newest schema.
+
+    `held` is the server's own lock; without one, `lock` is taken while migrating, so that the
+    schema never changes under a running server. DataTooNew, DataFolderError.
+    """
+    try:
+        fresh = not path.exists()
+        if not fresh:
+            _refuse_newer(path)
+        connection = connections.writing(path)
+        if fresh:
+            path.chmod(0o600)
+        if _applied(connection) < known()[-1].number:
+            _migrate(connection, path, lock if held is None else None)
+    except sqlite3.DatabaseError as error:
+        raise DataFolderError(f"The database {path} cannot be opened: {error}.") from error
+    return connection
+
+
+def applied(path: Path) -> int:
+    """The number of the newest migration in the file at `path`; 0 if none."""
+    connection = sqlite3.connect(path, timeout=connections.BUSY_SECONDS)
+    try:
+        return _applied(connection)
+    finally:
+        connection.close()
+
+
+def _refuse_newer(path: Path) -> None:
+    there, here = applied(path), known()[-1].number
+    if there > here:
+        raise DataTooNew(
+            f"The data folder {path.parent} was written by a newer version of inhouse (its"
+            f" schema is number {there}, this version knows {here}). Update inhouse, or restore"
+            " a backup."
+        )
+
+
+def _applied(connection: sqlite3.Connection) -> int:
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone()
+    if not there:
+        return 0
+    return connection.execute("SELECT COALESCE(MAX(number), 0) FROM migrations").fetchone()[0]
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, lock: ServerLock | None) -> None:
+    if lock:
+        try:
+            lock.take()
+        except DataInUse as error:
+            message = f"{path} must be migrated, and an older server is running on it: restart it. "
+            raise DataInUse(message + str(error)) from None
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        done = _applied(connection)  # again: another process may have been faster
+        for migration in known():
+            if migration.number > done:
+                _apply(connection, migration)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    finally:
+        if lock:
+            lock.release()
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+    for statement in _statements(migration.sql):
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO migrations (number, name, applied) VALUES (?, ?, ?)",
+        (migration.number, migration.name, int(time.time())),
+    )
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """The statements of a file, cut at semicolons that end one."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        raise ValueError(f"a migration ends within a statement: {statement.strip()[:80]}")

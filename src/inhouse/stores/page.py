@@ -1,0 +1,79 @@
+"""Pages, as the API asks for them and answers with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = dict[str, Any]
+Order = Literal["asc", "desc"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list: `limit` entries after or before the one with a given id.
+
+    `before` alone gives the entries next to it, still in `order`.
+    """
+
+    after: str | None = None
+    before: str | None = None
+    limit: int = 20
+    order: Order = "desc"
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the page is counted back from `before`."""
+        return self.before is not None and self.after is None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page. `first_id` and `last_id` are None when it is empty."""
+
+    data: Sequence[Json]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+    def body(self) -> Json:
+        """As the API answers: `{"object": "list", "data", "first_id", "last_id", "has_more"}`."""
+        return {
+            "object": "list",
+            "data": list(self.data),
+            "first_id": self.first_id,
+            "last_id": self.last_id,
+            "has_more": self.has_more,
+        }
+
+
+def listing(entries: Sequence[Json], page: Page) -> Listing:
+    """The page made of `entries`, which were read with one more than `page.limit`, in reading
+    order.
+    """
+    kept = list(entries[: page.limit])
+    if page.backwards:
+        kept.reverse()
+    ids = [entry["id"] for entry in kept]
+    first, last = (ids[0], ids[-1]) if ids else (None, None)
+    return Listing(kept, first, last, len(entries) > page.limit)
+
+
+def window(column: str, page: Page) -> tuple[str, list[object], str]:
+    """SQL for `page` over a column that orders the list: conditions, their values, and the tail.
+
+    The conditions begin with AND; the tail has ORDER BY and LIMIT and takes no values.
+    """
+    ascending = page.order == "asc"
+    conditions, values = "", list[object]()
+    if page.after is not None:
+        conditions += f" AND {column} {'>' if ascending else '<'} ?"
+        values.append(page.after)
+    if page.before is not None:
+        conditions += f" AND {column} {'<' if ascending else '>'} ?"
+        values.append(page.before)
+    up = ascending is not page.backwards
+    return (
+        conditions,
+        values,
+        f" ORDER BY {column} {'ASC' if up else 'DESC'} LIMIT {page.limit + 1}",
+    )
