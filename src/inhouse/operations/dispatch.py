@@ -19,6 +19,7 @@ from inhouse.scope import Principal, Scope
 from inhouse.telemetry import Metrics, ModelMetrics
 
 _CHARACTERS_PER_TOKEN = 4
+_CLIENT_CLOSED_REQUEST = 499
 
 
 class Resolver(Protocol):
@@ -105,7 +106,7 @@ class Dispatcher:
         arguments: dict[str, Any] = dict(call.parameters)
         if spec.body:
             arguments["body"] = spec.check_body(call.body)
-        if spec.query:
+        if call.route.has_query:
             arguments["query"] = spec.read_query(call.query)
         if not operation.model:
             context = self._context(scope, None, None)
@@ -123,8 +124,8 @@ class Dispatcher:
             result = await call.operation.handler(
                 self._context(scope, model, requested), **arguments
             )
-        except BaseException:
-            await bill.settle()
+        except BaseException as error:
+            await bill.settle(getattr(error, "status", 500))
             raise
         if isinstance(result, Stream):
             return Answer(Stream(bill.follow(result.batches), result.named), reservation.headers)
@@ -154,7 +155,7 @@ class _Bill:
     async def follow(self, batches: AsyncIterator[Sequence[Json]]) -> AsyncIterator[Sequence[Json]]:
         """Pass the batches on, time the gaps between them, and settle however they end."""
         now, gap = self._house._clock.monotonic, self._metrics.gap.observe  # noqa: SLF001 - same module
-        last = None
+        last, status = None, 200
         try:
             async for batch in batches:
                 moment = now()
@@ -162,13 +163,19 @@ class _Bill:
                     gap(moment - last)
                 last = moment
                 yield batch
+        except Exception as error:
+            status = getattr(error, "status", 500)
+            raise
+        except BaseException:
+            status = _CLIENT_CLOSED_REQUEST
+            raise
         finally:
             close = getattr(batches, "aclose", None)
             if close is not None:
                 await close()
-            await self.settle()
+            await self.settle(status)
 
-    async def settle(self) -> None:
+    async def settle(self, status: int = 200) -> None:
         """Give back what was reserved and not used, count the tokens, write the usage row."""
         usage, metrics = self._scope.usage, self._metrics
         self._reservation.settle(usage.total)
@@ -181,7 +188,9 @@ class _Bill:
         if usage.first_token_seconds is not None:
             metrics.first_token.observe(usage.first_token_seconds)
         if usage.total:
-            await self._house._access.record(self._scope, self._operation.name)  # noqa: SLF001 - same module
+            await self._house._access.record(  # noqa: SLF001 - same module
+                self._scope, self._operation.name, status
+            )
 
 
 def _estimate(body: Json, size: int) -> int:

@@ -21,6 +21,11 @@ class Route:
     spec: OperationSpec
     operation: Operation | None
 
+    @property
+    def has_query(self) -> bool:
+        """Whether the contract knows query parameters for it."""
+        return bool(self.spec.query_schema["properties"])
+
 
 @dataclass(slots=True)
 class _Node:

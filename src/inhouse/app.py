@@ -1,0 +1,80 @@
+"""Services and the edge, served by uvicorn until a signal ends them."""
+
+import asyncio
+from collections.abc import Callable
+
+import uvicorn
+
+from inhouse.http.edge import Edge
+from inhouse.http.plain import Plain
+from inhouse.services import Services
+from inhouse.settings import Settings
+from inhouse.telemetry import configure_logging
+
+
+def edge(services: Services) -> Edge:
+    """The ASGI application over `services`."""
+    settings = services.settings
+    return Edge(
+        dispatcher=services.dispatcher,
+        access=services.access,
+        metrics=services.metrics,
+        clock=services.clock,
+        ids=services.ids,
+        plain=Plain(services.access, services.metrics, services.health, services.openapi),
+        max_body_bytes=settings.max_body_bytes,
+        loopback_only=settings.no_auth,
+    )
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says when it listens and when it begins to drain."""
+
+    def __init__(self, services: Services, on_ready: Callable[[], None]) -> None:
+        super().__init__(_config(services))
+        self._services = services
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        await super().startup(sockets)  # pyright: ignore[reportArgumentType]
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._services.draining = True
+        await super().shutdown(sockets)  # pyright: ignore[reportArgumentType]
+
+
+def _config(services: Services) -> uvicorn.Config:
+    settings = services.settings
+    return uvicorn.Config(
+        edge(services),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        timeout_graceful_shutdown=round(settings.drain_seconds),
+        backlog=4096,
+    )
+
+
+async def serve(settings: Settings, on_ready: Callable[[Services], None]) -> None:
+    """Open the services, serve until SIGTERM or SIGINT, drain, close.
+
+    `on_ready` is called once the port answers. Raises `DataFolderError` when the data folder cannot
+    be used, `OSError` when the port cannot.
+    """
+    configure_logging(settings.log_level)
+    services = await Services.open(settings)
+    try:
+        await Server(services, lambda: on_ready(services)).serve()
+    finally:
+        await asyncio.shield(services.close())

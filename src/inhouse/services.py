@@ -1,0 +1,130 @@
+"""The one place where the parts are built from settings and joined."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inhouse.access import Access, Limits
+from inhouse.api import completions, embeddings, models
+from inhouse.api.chat import completions as chat_completions
+from inhouse.api.chat.completions import messages as chat_messages
+from inhouse.clock import Clock, SystemClock
+from inhouse.context import Context
+from inhouse.contract import Contract
+from inhouse.contract.openapi import openapi
+from inhouse.engines.models import Model, Models
+from inhouse.errors import APIError
+from inhouse.ids import IdMaker, Ids
+from inhouse.operations import Dispatcher, Json, Operation, Table
+from inhouse.scope import Scope
+from inhouse.settings import Settings
+from inhouse.stores.chats import ChatStore
+from inhouse.stores.database import Database
+from inhouse.stores.models import ModelStore
+from inhouse.stores.secret import load as load_secret
+from inhouse.telemetry import Metrics
+
+_DATABASE_SECONDS = 2.0
+
+MODULES = (models, embeddings, completions, chat_completions, chat_messages)
+"""Every module of `api` that holds operations."""
+
+
+def operations() -> list[Operation]:
+    """Every operation that has a handler."""
+    return [
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, Operation)
+    ]
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of one server, joined. Made by `open`, ended by `close`."""
+
+    settings: Settings
+    database: Database
+    access: Access
+    models: Models
+    contract: Contract
+    metrics: Metrics
+    clock: Clock
+    ids: IdMaker
+    dispatcher: Dispatcher
+    draining: bool = False
+
+    @classmethod
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        ids: IdMaker | None = None,
+        models: Callable[[ModelStore], Models] | None = None,
+    ) -> "Services":
+        """Open the data folder and join the parts; default models begin to load in the background.
+
+        Tests hand in their own clock, ids and models. Raises `DataFolderError` when the data folder
+        is in use, newer than this program, or not usable.
+        """
+        clock, ids = clock or SystemClock(), ids or Ids()
+        database = Database.open(settings.data, server=True)
+        try:
+            secret = load_secret(settings.data, settings.secret)
+            access = Access(
+                database,
+                secret,
+                clock,
+                ids,
+                limits=Limits(settings.requests_per_minute, settings.tokens_per_minute),
+                no_auth=settings.no_auth,
+            )
+            store = ModelStore(database, clock)
+            running = models(store) if models else Models(settings, store, clock=clock)
+            await running.start()
+        except BaseException:
+            await database.close()
+            raise
+        return cls._join(settings, database, access, running, clock, ids)
+
+    @classmethod
+    def _join(
+        cls,
+        settings: Settings,
+        database: Database,
+        access: Access,
+        models: Models,
+        clock: Clock,
+        ids: IdMaker,
+    ) -> "Services":
+        contract, metrics = Contract.load(), Metrics()
+        chats = ChatStore(database)
+
+        def context(scope: Scope, model: Model | None, requested: str | None) -> Context:
+            return Context(scope, models, model, requested, chats, settings, clock, ids)
+
+        table = Table(contract, operations())
+        dispatcher = Dispatcher(table, access, models, context, clock, metrics)
+        return cls(settings, database, access, models, contract, metrics, clock, ids, dispatcher)
+
+    async def close(self) -> None:
+        """End the engines, finish the writes, let go of the data folder."""
+        await self.models.close()
+        await self.database.close()
+
+    async def health(self) -> tuple[bool, Json]:
+        """Whether requests can be served, and why not."""
+        try:
+            async with asyncio.timeout(_DATABASE_SECONDS):
+                await self.database.read("SELECT 1")
+            database = "ok"
+        except (TimeoutError, APIError, OSError):
+            database = "not answering"
+        ready = database == "ok" and not self.draining
+        return ready, {"database": database, "draining": self.draining}
+
+    def openapi(self) -> Json:
+        """The OpenAPI document of the operations that have a handler."""
+        return openapi(self.contract, {operation.name for operation in operations()})
