@@ -5,7 +5,6 @@ A request reserves before it runs and settles when its true number of tokens is 
 holds at most a minute's worth and fills evenly.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,9 @@ from inhouse.clock import Clock
 from inhouse.scope import Principal
 
 _MANY = 10_000
+"""Pairs of buckets kept before full ones are forgotten."""
+
+_MINUTE = 60_000_000  # microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,10 @@ class Limits:
 
     requests: int
     tokens: int
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.tokens < 1:
+            raise ValueError("limits per minute must be at least 1")
 
 
 LimitsOf = Callable[[Principal, str], Limits]
@@ -40,29 +46,45 @@ def always(limits: Limits) -> LimitsOf:
 class Bucket:
     """What is left of a limit per minute. Debts are possible: more may be settled than was
     reserved.
+
+    Counts in whole numbers, of a microsecond's worth of the limit, so that nothing is lost by
+    rounding. Times are monotonic microseconds.
     """
 
-    __slots__ = ("_at", "_left", "limit")
+    __slots__ = ("_at", "_full", "_level", "limit")
 
-    def __init__(self, limit: int, now: float) -> None:
+    def __init__(self, limit: int, now: int) -> None:
         self.limit = limit
-        self._left = float(limit)
+        self._full = self._level = limit * _MINUTE
         self._at = now
 
-    def left(self, now: float) -> float:
-        """What is left at `now` (monotonic seconds); negative if in debt."""
+    def fill(self, now: int) -> None:
+        """Let the time since the last call flow in. Called before anything else is asked or
+        done.
+        """
         if now > self._at:
-            self._left = min(self.limit, self._left + (now - self._at) * self.limit / 60)
+            self._level = min(self._full, self._level + (now - self._at) * self.limit)
             self._at = now
-        return self._left
 
-    def take(self, amount: float) -> None:
-        """Take `amount`, or give it back if negative. Call `left` before."""
-        self._left = min(self.limit, self._left - amount)
+    def has(self, amount: int) -> bool:
+        """Whether `amount` is left."""
+        return self._level >= amount * _MINUTE
 
-    def seconds_until(self, amount: float) -> float:
-        """How long until `amount` is left, as of the last `left`."""
-        return max(0.0, (amount - self._left) * 60 / self.limit)
+    def take(self, amount: int) -> None:
+        """Take `amount`, or give it back if negative."""
+        self._level = min(self._full, self._level - amount * _MINUTE)
+
+    def left(self) -> int:
+        """What is left; 0 if in debt."""
+        return max(0, self._level // _MINUTE)
+
+    def milliseconds_until(self, amount: int) -> int:
+        """How long until `amount` is left, rounded up."""
+        return max(0, -((self._level - amount * _MINUTE) // (self.limit * 1000)))
+
+    def milliseconds_until_full(self) -> int:
+        """How long until all of the limit is left, rounded up."""
+        return -((self._level - self._full) // (self.limit * 1000))
 
 
 class Reservation:
@@ -81,7 +103,7 @@ class Reservation:
     def settle(self, tokens: int) -> None:
         """Take what was really used instead of what was reserved. Only the first call counts."""
         if self._reserved is not None:
-            self._tokens.left(self._clock.monotonic())
+            self._tokens.fill(_microseconds(self._clock))
             self._tokens.take(tokens - self._reserved)
             self._reserved = None
 
@@ -96,19 +118,21 @@ class Limiter:
 
     def reserve(self, principal: Principal, model: str, tokens: int) -> Reservation:
         """Take one request and `tokens` tokens, or raise RateLimited and take nothing."""
-        now = self._clock.monotonic()
+        now = _microseconds(self._clock)
         requests, spent = self._pair(principal, model, now)
+        requests.fill(now)
+        spent.fill(now)
         if tokens > spent.limit:
             raise _too_large(principal, model, spent, tokens, _headers(requests, spent))
-        if requests.left(now) < 1:
+        if not requests.has(1):
             raise _reached(principal, model, "requests", requests, 1, _headers(requests, spent))
-        if spent.left(now) < tokens:
+        if not spent.has(tokens):
             raise _reached(principal, model, "tokens", spent, tokens, _headers(requests, spent))
         requests.take(1)
         spent.take(tokens)
         return Reservation(self._clock, spent, tokens, _headers(requests, spent))
 
-    def _pair(self, principal: Principal, model: str, now: float) -> tuple[Bucket, Bucket]:
+    def _pair(self, principal: Principal, model: str, now: int) -> tuple[Bucket, Bucket]:
         key = (principal.organization, principal.project, model)
         pair = self._buckets.get(key)
         limits = self._limits_of(principal, model)
@@ -119,42 +143,40 @@ class Limiter:
             self._buckets[key] = pair
         return pair
 
-    def _forget_full(self, now: float) -> None:
+    def _forget_full(self, now: int) -> None:
         """A full bucket is as good as a new one."""
         for key, pair in list(self._buckets.items()):
-            if all(bucket.left(now) == bucket.limit for bucket in pair):
+            for bucket in pair:
+                bucket.fill(now)
+            if all(bucket.has(bucket.limit) for bucket in pair):
                 del self._buckets[key]
 
 
-def duration(seconds: float) -> str:
-    """As OpenAI writes one: `120ms`, `8.64s`, `6m0s`, `1h0m30s`. Rounded up to whole
-    milliseconds.
-    """
-    milliseconds = math.ceil(round(seconds * 1000, 6))
+def duration(milliseconds: int) -> str:
+    """As OpenAI writes one: `120ms`, `8.64s`, `6m0s`, `1h0m30s`."""
     if milliseconds < 1000:
         return f"{milliseconds}ms" if milliseconds else "0s"
     minutes, rest = divmod(milliseconds, 60_000)
-    text = f"{rest // 1000}.{rest % 1000:03d}".rstrip("0").rstrip(".") + "s"
-    if minutes:
-        text = f"{minutes % 60}m{text}"
+    seconds, rest = divmod(rest, 1000)
+    text = f"{seconds}.{rest:03d}".rstrip("0") + "s" if rest else f"{seconds}s"
     if minutes >= 60:
-        text = f"{minutes // 60}h{text}"
-    return text
+        return f"{minutes // 60}h{minutes % 60}m{text}"
+    return f"{minutes}m{text}" if minutes else text
+
+
+def _microseconds(clock: Clock) -> int:
+    return round(clock.monotonic() * 1_000_000)
 
 
 def _headers(requests: Bucket, tokens: Bucket) -> list[tuple[str, str]]:
     return [
         ("x-ratelimit-limit-requests", str(requests.limit)),
         ("x-ratelimit-limit-tokens", str(tokens.limit)),
-        ("x-ratelimit-remaining-requests", str(_whole(requests))),
-        ("x-ratelimit-remaining-tokens", str(_whole(tokens))),
-        ("x-ratelimit-reset-requests", duration(requests.seconds_until(requests.limit))),
-        ("x-ratelimit-reset-tokens", duration(tokens.seconds_until(tokens.limit))),
+        ("x-ratelimit-remaining-requests", str(requests.left())),
+        ("x-ratelimit-remaining-tokens", str(tokens.left())),
+        ("x-ratelimit-reset-requests", duration(requests.milliseconds_until_full())),
+        ("x-ratelimit-reset-tokens", duration(tokens.milliseconds_until_full())),
     ]
-
-
-def _whole(bucket: Bucket) -> int:
-    return max(0, int(bucket.limit - bucket.seconds_until(bucket.limit) * bucket.limit / 60))
 
 
 _UNITS = {"requests": "requests per min (RPM)", "tokens": "tokens per min (TPM)"}
@@ -168,17 +190,16 @@ def _reached(
     amount: int,
     headers: list[tuple[str, str]],
 ) -> errors.RateLimited:
-    wait = bucket.seconds_until(amount)
-    milliseconds = max(1, math.ceil(round(wait * 1000, 6)))
-    used = bucket.limit - _whole(bucket)
+    milliseconds = max(1, bucket.milliseconds_until(amount))
+    used = bucket.limit - bucket.left()
     return errors.RateLimited(
         f"Rate limit reached for {model} in organization {principal.organization} on"
         f" {_UNITS[kind]}: Limit {bucket.limit}, Used {used}, Requested {amount}."
-        f" Please try again in {duration(milliseconds / 1000)}.",
+        f" Please try again in {duration(milliseconds)}.",
         type=kind,
         headers={
             **dict(headers),
-            "retry-after": str(math.ceil(milliseconds / 1000)),
+            "retry-after": str(-(-milliseconds // 1000)),
             "retry-after-ms": str(milliseconds),
         },
     )

@@ -18,6 +18,7 @@ def writing(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA journal_size_limit=67108864")
+    connection.execute("PRAGMA cache_size=-8192")  # 8 MiB; readers have SQLite's own 2 MiB
     return connection
 
 
@@ -30,12 +31,10 @@ def reading(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         path,
         timeout=BUSY_SECONDS,
         isolation_level=None,  # transactions are begun and ended by hand
         check_same_thread=False,  # opened by the starter, then used by one thread only
         cached_statements=_STATEMENTS_KEPT,
     )
-    connection.execute("PRAGMA cache_size=-8192")  # 8 MiB
-    return connection

@@ -36,7 +36,7 @@ _DELETE_METADATA = (
 )
 _ONE = "kind = ? AND id = ? AND parent = ? AND organization = ? AND project = ?"
 _UPDATE = (
-    "UPDATE objects SET status = ?, key1 = ?, key2 = ?, unique_key = ?, body = ?,"
+    "UPDATE objects SET status = ?, key1 = ?, key2 = ?, unique_key = ?, body = ?,"  # noqa: S608
     f" version = version + 1 WHERE {_ONE} AND version = ?"
 )
 _GET = f"SELECT body, version FROM objects WHERE {_ONE}"  # noqa: S608

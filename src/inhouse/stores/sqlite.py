@@ -9,6 +9,7 @@ wake-up.
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -21,8 +22,8 @@ from inhouse.stores.lock import ServerLock
 from inhouse.stores.writer import Writer, explain
 
 READERS = 3
-POLL_SECONDS = 0.5
-"""How often an idle writer looks whether another process has committed."""
+POLL_SECONDS = 0.25
+"""How often the writer looks whether another process has committed."""
 _LARGEST_BATCH = 1024
 
 Query = tuple[Desk, "asyncio.Future[list[Row]]", str, Sequence[object]]
@@ -39,6 +40,7 @@ class SQLite(Database):
         self.commits = 0
         """Transactions committed so far by this process; with group commit fewer than writes."""
         self._desk: Desk | None = None
+        self._next_look = 0.0
         self._closed = False
         self._units: SimpleQueue[list[Unit] | None] = SimpleQueue()
         self._queries: SimpleQueue[Query | None] = SimpleQueue()
@@ -109,11 +111,17 @@ class SQLite(Database):
         self._writer.close()
 
     def _commit(self, batch: list[Unit]) -> None:
-        foreign = self._writer.others_committed()
+        foreign = False
+        if (now := time.monotonic()) >= self._next_look:
+            foreign = self._writer.others_committed()
+            self._next_look = now + POLL_SECONDS
         if not batch:
             self.generation += foreign
             return
-        outcomes = self._writer.commit([unit[2] for unit in batch])
+        try:
+            outcomes = self._writer.commit([unit[2] for unit in batch])
+        except Exception as error:  # noqa: BLE001 - the thread must live, and nobody wait for ever
+            outcomes = [explain(error)] * len(batch)
         self.commits = self._writer.commits
         loud = any(not unit[3] for unit in batch)
         self.generation += foreign or loud  # before anybody learns that the write is done

@@ -43,7 +43,7 @@ def migrated(path: Path, lock: ServerLock, held: ServerLock | None) -> sqlite3.C
     try:
         fresh = not path.exists()
         if not fresh:
-            _refuse_newer(path)
+            refuse_newer(path)
         connection = connections.writing(path)
         if fresh:
             path.chmod(0o600)
@@ -63,7 +63,8 @@ def applied(path: Path) -> int:
         connection.close()
 
 
-def _refuse_newer(path: Path) -> None:
+def refuse_newer(path: Path) -> None:
+    """DataTooNew if the database at `path` has migrations that this program does not know."""
     there, here = applied(path), known()[-1].number
     if there > here:
         raise DataTooNew(
