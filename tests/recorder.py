@@ -8,9 +8,10 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from tests import oracle
+
 from inhouse.errors import APIError
 from inhouse.operations import Table
-from tests import oracle
 
 Message = MutableMapping[str, Any]
 App = Callable[..., Awaitable[None]]

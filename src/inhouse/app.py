@@ -1,6 +1,7 @@
 """Services and the edge, served by uvicorn until a signal ends them."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import uvicorn
@@ -66,15 +67,19 @@ def _config(services: Services) -> uvicorn.Config:
     )
 
 
-async def serve(settings: Settings, on_ready: Callable[[Services], None]) -> None:
+async def serve(
+    settings: Settings,
+    on_ready: Callable[[Services], None],
+    sockets: list[socket.socket] | None = None,
+) -> None:
     """Open the services, serve until SIGTERM or SIGINT, drain, close.
 
-    `on_ready` is called once the port answers. Raises `DataFolderError` when the data folder cannot
+    `sockets` are bound and listen already, in place of host and port. `on_ready` is called once the port answers. Raises `DataFolderError` when the data folder cannot
     be used, `OSError` when the port cannot.
     """
     configure_logging(settings.log_level)
     services = await Services.open(settings)
     try:
-        await Server(services, lambda: on_ready(services)).serve()
+        await Server(services, lambda: on_ready(services)).serve(sockets)
     finally:
         await asyncio.shield(services.close())

@@ -5,21 +5,21 @@ handler; then its usage is settled. A stream is settled when it ends, before its
 the end.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from inhouse.access import Access, Reservation
+from inhouse.access import Access
 from inhouse.clock import Clock
 from inhouse.engines.models import Model
 from inhouse.errors import NotImplementedYet
+from inhouse.operations.bill import Bill
 from inhouse.operations.operation import Json, Operation, Result, Stream
 from inhouse.operations.table import Route, Table
 from inhouse.scope import Principal, Scope
-from inhouse.telemetry import Metrics, ModelMetrics
+from inhouse.telemetry import Metrics
 
 _CHARACTERS_PER_TOKEN = 4
-_CLIENT_CLOSED_REQUEST = 499
 
 
 class Resolver(Protocol):
@@ -119,7 +119,14 @@ class Dispatcher:
         model = await self._models.resolve(requested)
         scope.usage.model = model.id
         reservation = self._access.reserve(scope.principal, model.id, _estimate(body, call.size))
-        bill = _Bill(self, scope, call.operation, reservation, self._metrics.model(model.id))
+        bill = Bill(
+            scope,
+            call.operation.name,
+            reservation,
+            self._access,
+            self._clock,
+            self._metrics.model(model.id),
+        )
         try:
             result = await call.operation.handler(
                 self._context(scope, model, requested), **arguments
@@ -131,66 +138,6 @@ class Dispatcher:
             return Answer(Stream(bill.follow(result.batches), result.named), reservation.headers)
         await bill.settle()
         return Answer(result, reservation.headers)
-
-
-class _Bill:
-    """What one request of a model will have used, and its settling, once."""
-
-    __slots__ = ("_house", "_metrics", "_operation", "_reservation", "_scope", "_started")
-
-    def __init__(
-        self,
-        house: Dispatcher,
-        scope: Scope,
-        operation: Operation,
-        reservation: Reservation,
-        metrics: ModelMetrics,
-    ) -> None:
-        self._house = house
-        self._scope = scope
-        self._operation = operation
-        self._reservation = reservation
-        self._metrics = metrics
-
-    async def follow(self, batches: AsyncIterator[Sequence[Json]]) -> AsyncIterator[Sequence[Json]]:
-        """Pass the batches on, time the gaps between them, and settle however they end."""
-        now, gap = self._house._clock.monotonic, self._metrics.gap.observe  # noqa: SLF001 - same module
-        last, status = None, 200
-        try:
-            async for batch in batches:
-                moment = now()
-                if last is not None:
-                    gap(moment - last)
-                last = moment
-                yield batch
-        except Exception as error:
-            status = getattr(error, "status", 500)
-            raise
-        except BaseException:
-            status = _CLIENT_CLOSED_REQUEST
-            raise
-        finally:
-            close = getattr(batches, "aclose", None)
-            if close is not None:
-                await close()
-            await self.settle(status)
-
-    async def settle(self, status: int = 200) -> None:
-        """Give back what was reserved and not used, count the tokens, write the usage row."""
-        usage, metrics = self._scope.usage, self._metrics
-        self._reservation.settle(usage.total)
-        metrics.input.inc(usage.input)
-        metrics.output.inc(usage.output)
-        if usage.cached:
-            metrics.cached.inc(usage.cached)
-        if usage.reasoning:
-            metrics.reasoning.inc(usage.reasoning)
-        if usage.first_token_seconds is not None:
-            metrics.first_token.observe(usage.first_token_seconds)
-        if usage.total:
-            await self._house._access.record(  # noqa: SLF001 - same module
-                self._scope, self._operation.name, status
-            )
 
 
 def _estimate(body: Json, size: int) -> int:

@@ -1,0 +1,62 @@
+"""What one request of a model has used, and its settling, once."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from inhouse.access import Access, Reservation
+from inhouse.clock import Clock
+from inhouse.operations.operation import Json
+from inhouse.scope import Scope
+from inhouse.telemetry import ModelMetrics
+
+_CLIENT_CLOSED_REQUEST = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """`scope.usage` holds the counts; engines add to them until the request ends."""
+
+    scope: Scope
+    operation: str
+    reservation: Reservation
+    access: Access
+    clock: Clock
+    metrics: ModelMetrics
+
+    async def follow(self, batches: AsyncIterator[Sequence[Json]]) -> AsyncIterator[Sequence[Json]]:
+        """Pass the batches on, time the gaps between them, and settle however they end."""
+        now, gap = self.clock.monotonic, self.metrics.gap.observe
+        last, status = None, 200
+        try:
+            async for batch in batches:
+                moment = now()
+                if last is not None:
+                    gap(moment - last)
+                last = moment
+                yield batch
+        except Exception as error:
+            status = getattr(error, "status", 500)
+            raise
+        except BaseException:
+            status = _CLIENT_CLOSED_REQUEST
+            raise
+        finally:
+            close = getattr(batches, "aclose", None)
+            if close is not None:
+                await close()
+            await self.settle(status)
+
+    async def settle(self, status: int = 200) -> None:
+        """Give back what was reserved and not used, count the tokens, write the usage row."""
+        usage, metrics = self.scope.usage, self.metrics
+        self.reservation.settle(usage.total)
+        metrics.input.inc(usage.input)
+        metrics.output.inc(usage.output)
+        if usage.cached:
+            metrics.cached.inc(usage.cached)
+        if usage.reasoning:
+            metrics.reasoning.inc(usage.reasoning)
+        if usage.first_token_seconds is not None:
+            metrics.first_token.observe(usage.first_token_seconds)
+        if usage.total:
+            await self.access.record(self.scope, self.operation, status)
