@@ -74,8 +74,9 @@ async def serve(
 ) -> None:
     """Open the services, serve until SIGTERM or SIGINT, drain, close.
 
-    `sockets` are bound and listen already, in place of host and port. `on_ready` is called once the port answers. Raises `DataFolderError` when the data folder cannot
-    be used, `OSError` when the port cannot.
+    `sockets` are bound already, in place of host and port. `on_ready` is called once the port
+    answers. Raises `DataFolderError` when the data folder cannot be used, `OSError` when the port
+    cannot.
     """
     configure_logging(settings.log_level)
     services = await Services.open(settings)
