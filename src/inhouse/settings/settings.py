@@ -145,7 +145,7 @@ class Settings:
     secret: tuple[str, ...] = _setting(
         (),
         LIST,
-        "Secrets that protect keys at rest, newest first; at least 32 characters each.",
+        "Secrets that protect keys at rest, newest first; at least 16 characters each.",
         shown="`secret` in `data`, made at the first start",
         ways="env key",
         secret=True,
@@ -259,8 +259,8 @@ class Settings:
             raise SettingsError("tls_certificate and tls_key: one is given without the other.")
         if self.metrics_port is not None and self.metrics_port == self.port != 0:
             raise SettingsError(f"metrics_port: {self.port} is the server's own port.")
-        if any(len(secret) < 32 for secret in self.secret):
-            raise SettingsError("secret: every secret needs at least 32 characters.")
+        if any(len(secret) < 16 for secret in self.secret):
+            raise SettingsError("secret: every secret needs at least 16 characters.")
         key = self.bootstrap_key
         if key is not None and (not key.isascii() or " " in key):
             raise SettingsError("bootstrap_key: only ASCII characters without spaces.")

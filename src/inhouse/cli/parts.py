@@ -1,0 +1,30 @@
+"""The parts that short commands work with, opened on the data folder beside a running server."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from inhouse.access import Access, Limits
+from inhouse.clock import SystemClock
+from inhouse.ids import Ids
+from inhouse.settings import Settings
+from inhouse.stores import Database, secret
+
+FOLDER = ("data", "config")
+"""The settings that say which data folder is meant."""
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncGenerator[Database]:
+    """The data folder's database. Raises DataFolderError."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with Database.open(settings.data) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def access(settings: Settings) -> AsyncGenerator[Access]:
+    """The keys of the data folder. Raises DataFolderError."""
+    async with database(settings) as opened:
+        limits = Limits(settings.requests_per_minute, settings.tokens_per_minute)
+        peppers = secret.load(settings.data, settings.secret)
+        yield Access(opened, peppers, SystemClock(), Ids(), limits=limits)
