@@ -30,6 +30,9 @@ SCALARS: dict[Any, str] = {
 INT64 = {"minimum": -(2**63), "maximum": 2**63 - 1}
 KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
+OPEN = "~open"
+"""Ends the name of a definition that allows unknown fields."""
+
 REPLAYED = frozenset({"input", "messages", "items", "additional_messages"})
 """Arrays of these names hold what clients got from us and send back: their elements may have unknown fields."""
 
@@ -102,7 +105,7 @@ class Types:
 
     def _name(self, hint: Any, *, closed: bool) -> str:
         base = "".join(c for c in hint.__name__ if c.isalnum() or c == "_")
-        base = base.lstrip("_") + ("" if closed or not self.requests else "~open")
+        base = base.lstrip("_") + ("" if closed or not self.requests else OPEN)
         if base not in self.definitions:
             return base
         module = "".join(part.title() for part in hint.__module__.rsplit(".", 1)[-1].split("_"))
@@ -120,7 +123,7 @@ class Types:
                 continue
             schema = self.schema(field.hint, closed=self._closed_within(field.wire, closed=closed))
             properties[field.wire] = schema if field.required else nullable(schema)
-            if field.required:
+            if field.required and not (self.requests and takes_null(schema)):
                 required.append(field.wire)
         result: Schema = {"type": "object", "properties": properties}
         if required:
@@ -167,12 +170,12 @@ def nullable(schema: Schema) -> Schema:
         return schema
     if "anyOf" in schema:
         null = {"type": "null"}
-        if null in schema["anyOf"] or any(_takes_null(part) for part in schema["anyOf"]):
+        if null in schema["anyOf"] or any(takes_null(part) for part in schema["anyOf"]):
             return schema
         return {**schema, "anyOf": [*schema["anyOf"], null]}
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
-    if _takes_null(schema):
+    if takes_null(schema):
         return schema
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     result = {**schema, "type": [*kinds, "null"]}
@@ -181,9 +184,12 @@ def nullable(schema: Schema) -> Schema:
     return result
 
 
-def _takes_null(schema: Schema) -> bool:
+def takes_null(schema: Schema) -> bool:
+    """Whether a schema says so; one that says nothing takes anything."""
     kinds = schema.get("type")
-    return isinstance(kinds, list) and "null" in kinds
+    if isinstance(kinds, list):
+        return "null" in kinds
+    return kinds == "null" or any(takes_null(part) for part in schema.get("anyOf", ()))
 
 
 def _kinds(schema: Schema) -> set[str]:

@@ -24,7 +24,8 @@ class OperationSpec:
     """What one operation takes. `path` is without /v1 and has its `{names}`; `name` is its place in the SDK's tree.
 
     `multipart`: it takes a form (some take JSON as well); `binary`: it answers with bytes; `streams`: it can answer
-    with events. `beta` is the form that `?beta=true` selects, where there is one.
+    with events. `extensions` are the fields that open models have and OpenAI's API has not. `beta` is the form that
+    `?beta=true` selects, where there is one.
     """
 
     method: str
@@ -35,6 +36,7 @@ class OperationSpec:
     binary: bool
     streams: bool
     deprecated: bool
+    extensions: frozenset[str]
     beta: "OperationSpec | None"
     body_schema: Schema = field(repr=False)
     query_schema: Schema = field(repr=False)
@@ -109,6 +111,7 @@ def _spec(key: str, record: Json, definitions: Mapping[str, Schema]) -> Operatio
         binary="binary" in flags,
         streams="streams" in flags,
         deprecated="deprecated" in flags,
+        extensions=frozenset(record.get("extensions", ())),
         beta=_spec(key, record["beta"], definitions) if "beta" in record else None,
         body_schema=record.get("body", EMPTY),
         query_schema=record.get("query", EMPTY),
