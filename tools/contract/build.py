@@ -11,7 +11,9 @@ from tools.contract.types import Schema, Types, nullable
 
 
 def build(published: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
-    """`{"operations": {key: ...}, "defs": {name: schema}}` from the SDK, the published document and the overlay."""
+    """`{"operations": {key: ...}, "defs": {name: schema}}` from the SDK, the published document and
+    the overlay.
+    """
     types = Types()
     operations: dict[str, Any] = {}
     found = methods()
@@ -21,8 +23,7 @@ def build(published: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
             operations[method.key]["beta"] = record
         else:
             operations[method.key] = record
-    for key, record in document.lacking(published, set(operations)):
-        operations[key] = record
+    operations |= dict(document.lacking(published, set(operations)))
     overlay.apply_before(rules, operations, types)
     document.Constraints(published, types.definitions).apply(operations)
     overlay.apply_after(rules, operations, types.definitions)
@@ -37,7 +38,9 @@ def build(published: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(contract: dict[str, Any]) -> str:
-    """The data file's text: one operation and one definition a line, sorted, so that a change reads as a change."""
+    """The data file's text: one operation and one definition a line, sorted, so that a change reads
+    as a change.
+    """
     parts = []
     for part in ("operations", "defs"):
         lines = [

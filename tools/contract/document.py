@@ -1,4 +1,6 @@
-"""What the published document adds: operations the SDK lacks, and ranges, lengths, patterns and defaults."""
+"""What the published document adds: operations the SDK lacks, and ranges, lengths, patterns and
+defaults.
+"""
 
 import json
 import re
@@ -42,7 +44,9 @@ def bodies(operation: dict[str, Any]) -> list[Schema]:
 
 
 def lacking(published: dict[str, Any], known: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The operations that only the document has. One with a body must be written by hand: there is none today."""
+    """The operations that only the document has. One with a body must be written by hand: there is
+    none today.
+    """
     shapes = {shape(key) for key in known}
     for key, beta, operation in operations(published):
         if beta or shape(key) in shapes:
@@ -56,9 +60,10 @@ def lacking(published: dict[str, Any], known: set[str]) -> Iterator[tuple[str, d
 class Constraints:
     """Merges the document's constraints into the SDK's schemas.
 
-    Both trees are walked together, by property names; branches of unions pair by their constants, else by the names they
-    share. What several places of the document say of one definition is applied only where they agree; of different bounds
-    the wider one holds. `mapped` holds the labels of all the document's places that met a place of the SDK.
+    Both trees are walked together, by property names; branches of unions pair by their constants,
+    else by the names they share. What several places of the document say of one definition is
+    applied only where they agree; of different bounds the wider one holds. `mapped` holds the
+    labels of all the document's places that met a place of the SDK.
     """
 
     def __init__(self, published: dict[str, Any], definitions: dict[str, Schema]) -> None:
@@ -143,7 +148,9 @@ class Constraints:
         return [leaf for score, leaf in scores if score == best and score > 0]
 
     def _likeness(self, mine: Schema, leaf: Leaf) -> float:
-        """0 if their constants exclude each other, else more for the same constants, then for shared names."""
+        """0 if their constants exclude each other, else more for the same constants, then for
+        shared names.
+        """
         names = mine.get("properties", {})
         score = 0.0
         for name in names.keys() & leaf.properties.keys():
@@ -164,10 +171,13 @@ class Constraints:
         self.mapped.add(leaf.label)
         if "enum" in mine:
             self._widen(mine, leaf)
-        for kind in _kinds(mine):
-            for keyword in COPIED.get(kind, ()):
-                if keyword in leaf.keywords:
-                    self._copy(mine, leaf, keyword)
+        keywords = [keyword for kind in _kinds(mine) for keyword in COPIED.get(kind, ())]
+        for keyword in keywords:
+            if keyword in leaf.keywords:
+                self._copy(mine, leaf, keyword)
+        self._descend(mine, leaf)
+
+    def _descend(self, mine: Schema, leaf: Leaf) -> None:
         for name, place in leaf.properties.items():
             if name in mine.get("properties", {}):
                 self._walk(mine["properties"][name], place)
@@ -180,12 +190,12 @@ class Constraints:
 
     def _widen(self, mine: Schema, leaf: Leaf) -> None:
         """Values that only the document has are valid too."""
-        kinds = {type(value) for value in mine["enum"]}
-        at = -1 if mine["enum"][-1] is None else len(mine["enum"])
-        for value in leaf.constants:
-            if type(value) in kinds and value is not None and value not in mine["enum"]:
-                if len([v for v in mine["enum"] if v is not None]) > 1:
-                    mine["enum"].insert(at if at >= 0 else len(mine["enum"]) - 1, value)
+        values = [value for value in mine["enum"] if value is not None]
+        if len(values) < 2:  # a constant, which tells branches apart
+            return
+        kind = type(values[0])
+        more = [v for v in leaf.constants if type(v) is kind and v not in values]
+        mine["enum"] = [*values, *more, *mine["enum"][len(values) :]]
 
     def _copy(self, mine: Schema, leaf: Leaf, keyword: str) -> None:
         value = leaf.keywords[keyword]

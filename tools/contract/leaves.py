@@ -1,4 +1,6 @@
-"""The published document's schemas laid flat: references followed, `allOf` joined, unions as lists of leaves."""
+"""The published document's schemas laid flat: references followed, `allOf` joined, unions as lists
+of leaves.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -41,7 +43,9 @@ class Leaf:
 
     @property
     def kind(self) -> str:
-        """string, enum, integer, number, boolean, object, array, or `` where the document does not say."""
+        """string, enum, integer, number, boolean, object, array, or `` where the document does not
+        say.
+        """
         kinds = self.keywords.get("type")
         kind = next((k for k in kinds if k != "null"), "null") if isinstance(kinds, list) else kinds
         if self.constants:

@@ -11,10 +11,11 @@ PREFIX = "#/$defs/"
 
 
 def merge(definitions: dict[str, Schema], roots: list[Schema]) -> dict[str, Schema]:
-    """One definition of each equal kind, under the shortest of their names; `roots` are rewritten in place.
+    """One definition of each equal kind, under the shortest of their names; `roots` are rewritten
+    in place.
 
-    Definitions are equal when they are the same text once every reference is replaced by the class of what it refers to.
-    Classes are split until none splits further.
+    Definitions are equal when they are the same text once every reference is replaced by the class
+    of what it refers to. Classes are split until none splits further.
     """
     classes = dict.fromkeys(definitions, "")
     while True:

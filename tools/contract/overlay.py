@@ -1,4 +1,6 @@
-"""Applies `overlay.toml`: what neither the SDK nor the published document says in a form that a program can read."""
+"""Applies `overlay.toml`: what neither the SDK nor the published document says in a form that a
+program can read.
+"""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ Records = dict[str, Any]
 
 
 def apply_before(rules: Rules, records: Records, types: Types) -> None:
-    """Bodies that the SDK makes by hand come first, so that the document's constraints reach them too."""
+    """Bodies that the SDK makes by hand come first, so that the document's constraints reach them
+    too.
+    """
     types.definitions.update(rules.get("definitions", {}))
     for rule in rules.get("bodies", ()):
         body = records[rule["operation"]].setdefault(

@@ -26,7 +26,9 @@ VERBS = {
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields that a method sends of a params type. `type` may be a TypedDict or a union of some."""
+    """The fields that a method sends of a params type. `type` may be a TypedDict or a union of
+    some.
+    """
 
     type: Any
     names: tuple[str, ...]
@@ -36,8 +38,9 @@ class Fields:
 class Method:
     """One method of the client that sends one request.
 
-    `path` has its `{names}` and no query; `beta` says that the method adds `?beta=true`. `result` and `event` are
-    the types of the answer and of its stream's events, `page` the class of a list's page.
+    `path` has its `{names}` and no query; `beta` says that the method adds `?beta=true`. `result`
+    and `event` are the types of the answer and of its stream's events, `page` the class of a list's
+    page.
     """
 
     name: str
@@ -59,7 +62,9 @@ class Method:
 
 
 def methods() -> list[Method]:
-    """All of them, in the order of their names; where two share a request, the plainly named one only."""
+    """All of them, in the order of their names; where two share a request, the plainly named one
+    only.
+    """
     found: dict[tuple[str, bool], Method] = {}
     client = OpenAI(api_key="unused", admin_api_key="unused")
     for path, resource in _resources(client, ()):
@@ -92,9 +97,8 @@ def _of_resource(path: tuple[str, ...], resource: Any) -> Iterator[Method]:
             continue
         source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
         tree = ast.parse(source).body[0]
-        assert isinstance(tree, ast.FunctionDef)
-        call = _request(tree)
-        if call is not None:
+        call = _request(tree) if isinstance(tree, ast.FunctionDef) else None
+        if isinstance(tree, ast.FunctionDef) and call is not None:
             scope = dict(vars(module))
             yield _Reader(tree, scope).method(".".join((*path, name)), call)
 
@@ -113,14 +117,15 @@ def _request(function: ast.FunctionDef) -> ast.Call | None:
 
 
 class _Reader:
-    """Reads one method's source. Expressions are evaluated in the module of the (installed, pinned) package."""
+    """Reads one method's source. Expressions are evaluated in the module of the (installed, pinned)
+    package.
+    """
 
     def __init__(self, function: ast.FunctionDef, scope: dict[str, Any]) -> None:
         self.function = function
         self.scope = scope
 
     def method(self, name: str, call: ast.Call) -> Method:
-        assert isinstance(call.func, ast.Attribute)
         given = {word.arg: word.value for word in call.keywords if word.arg}
         options = given.get("options")
         inner = (
@@ -128,7 +133,7 @@ class _Reader:
             if isinstance(options, ast.Call)
             else {}
         )
-        verb = VERBS[call.func.attr]
+        verb = VERBS[ast.unparse(call.func).removeprefix("self.")]
         if "method" in given:
             verb = str(ast.literal_eval(given["method"])).upper()
         path, _, question = self._path(call.args[0]).partition("?")

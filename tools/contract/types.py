@@ -1,7 +1,8 @@
 """Type hints of the SDK to JSON Schema.
 
-Its own walker, because pydantic's TypeAdapter fails on files and drops aliases. The schemas use few keywords, so that
-`inhouse.contract.explain` can walk them: type, enum, properties, required, additionalProperties, items, anyOf, $ref.
+Its own walker, because pydantic's TypeAdapter fails on files and drops aliases. The schemas use few
+keywords, so that `inhouse.contract.explain` can walk them: type, enum, properties, required,
+additionalProperties, items, anyOf, $ref.
 """
 
 import collections.abc
@@ -34,7 +35,9 @@ OPEN = "~open"
 """Ends the name of a definition that allows unknown fields."""
 
 REPLAYED = frozenset({"input", "messages", "items", "additional_messages"})
-"""Arrays of these names hold what clients got from us and send back: their elements may have unknown fields."""
+"""Arrays of these names hold what clients got from us and send back: their elements may have
+unknown fields.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Field:
 
 
 class Types:
-    """Collects definitions: `schema(T)` returns the schema of a type and adds the objects it names to `definitions`.
+    """Collects definitions: `schema(T)` returns the schema of a type and adds the objects it names
+    to `definitions`.
 
     With `requests=False` it describes answers: unknown fields are allowed everywhere.
     """
@@ -139,7 +143,9 @@ class Types:
 
 
 def union(members: list[Schema]) -> Schema:
-    """One schema for any of some: scalars joined, enums joined, an enum beside the free kind dropped."""
+    """One schema for any of some: scalars joined, enums joined, an enum beside the free kind
+    dropped.
+    """
     flat: list[Schema] = []
     for member in members:
         for part in member.get("anyOf", [member]):
@@ -210,9 +216,7 @@ def _is_object(hint: Any) -> bool:
 
 
 def _is_file(hint: Any, origin: Any) -> bool:
-    if hint in (bytes, typing.IO) or origin in (typing.IO, os.PathLike, tuple):
-        return True
-    return inspect.isclass(hint) and issubclass(hint, (os.PathLike, typing.IO))
+    return hint in (bytes, typing.IO, os.PathLike) or origin in (typing.IO, os.PathLike, tuple)
 
 
 def _fields(owner: Any) -> Iterator[Field]:

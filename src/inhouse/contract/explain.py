@@ -1,12 +1,14 @@
 """Why a value is not valid, in OpenAI's words. Runs only after a check has failed.
 
-It walks schema and value together and names the first fault in the order: wrong kind, missing field, unknown field, then
-the fields in the schema's order. In a union it picks the branch that the value most likely meant, by its JSON kind, then by
-`type`, `role` and the like, then by fewest unknown and missing fields. `find` returns None exactly when the value is valid:
-a test holds it against jsonschema-rs.
+It walks schema and value together and names the first fault in the order: wrong kind, missing
+field, unknown field, then the fields in the schema's order. In a union it picks the branch that the
+value most likely meant, by its JSON kind, then by `type`, `role` and the like, then by fewest
+unknown and missing fields. `find` returns None exactly when the value is valid: a test holds it
+against jsonschema-rs.
 """
 
 import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -18,6 +20,15 @@ from inhouse.contract.wording import Problem
 Schema = dict[str, Any]
 
 DISCRIMINATORS = ("type", "role", "object", "anchor", "mode", "kind", "action")
+KINDS: dict[type, tuple[str, ...]] = {
+    type(None): ("null",),
+    bool: ("boolean",),
+    str: ("string",),
+    int: ("integer", "number"),
+    float: ("number",),
+    list: ("array",),
+    dict: ("object",),
+}
 ARTICLES = {
     "string": "a string",
     "integer": "an integer",
@@ -38,6 +49,14 @@ PLURALS = {
 }
 
 
+BOUNDS = (
+    ("minimum", "below_min", ">=", operator.lt),
+    ("exclusiveMinimum", "below_min", ">", operator.le),
+    ("maximum", "above_max", "<=", operator.gt),
+    ("exclusiveMaximum", "above_max", "<", operator.ge),
+)
+
+
 class Explainer:
     """Explains values against schemas that share definitions."""
 
@@ -45,7 +64,7 @@ class Explainer:
         self.definitions = definitions
 
     def find(self, schema: Schema, value: Any, path: str = "") -> Problem | None:
-        """The first fault of `value`, or None if it has none. `path` is its place, as `messages[0].role`."""
+        """The first fault of `value`, or None. `path` is its place, as `messages[0].role`."""
         while "$ref" in schema:
             schema = self.definitions[schema["$ref"][8:]]
         if "anyOf" in schema:
@@ -54,15 +73,21 @@ class Explainer:
             return self._wrong_kind([schema], value, path)
         if "enum" in schema and not _among(value, schema["enum"]):
             return wording.wrong_value(path, value, _shown(schema["enum"]))
-        if isinstance(value, bool) or value is None:
-            return None
-        if isinstance(value, str):
-            return _string(schema, value, path)
-        if isinstance(value, (int, float)):
-            return _number(schema, value, path)
-        if isinstance(value, list):
-            return self._array(schema, value, path)
-        return self._object(schema, value, path)
+        return self._within(schema, value, path)
+
+    def _within(self, schema: Schema, value: Any, path: str) -> Problem | None:
+        """The first fault of a value that is of the right kind."""
+        match value:
+            case bool() | None:
+                return None
+            case str():
+                return _string(schema, value, path)
+            case int() | float():
+                return _number(schema, value, path)
+            case list():
+                return self._array(schema, value, path)
+            case _:
+                return self._object(schema, value, path)
 
     def _array(self, schema: Schema, value: list[Any], path: str) -> Problem | None:
         count = len(value)
@@ -80,14 +105,12 @@ class Explainer:
 
     def _object(self, schema: Schema, value: dict[str, Any], path: str) -> Problem | None:
         properties: dict[str, Schema] = schema.get("properties", {})
-        others = schema.get("additionalProperties", True)
         for name in schema.get("required", ()):
             if name not in value:
                 return wording.missing(_join(path, name))
-        if others is False:
-            for name in value:
-                if name not in properties:
-                    return wording.unknown(_join(path, name))
+        if schema.get("additionalProperties") is False and not value.keys() <= properties.keys():
+            unknown = next(name for name in value if name not in properties)
+            return wording.unknown(_join(path, unknown))
         for name, part in properties.items():
             if name in value:
                 problem = self.find(part, value[name], _join(path, name))
@@ -178,7 +201,10 @@ class Explainer:
     def _by_discriminator(
         self, branches: list[Schema], value: dict[str, Any], path: str
     ) -> list[Schema] | Problem:
-        """The branches that the value's constants allow; a problem where a constant fits none. Drops no valid branch."""
+        """The branches that the value's constants allow, or the constant that fits none.
+
+        It drops no branch that is valid.
+        """
         if len(branches) == 1:
             return branches
         for key in _discriminators(branches):
@@ -207,7 +233,7 @@ class Explainer:
         return wording.wrong_value(place, value, _shown(values))
 
     def _closest(self, branches: list[Schema], value: dict[str, Any], path: str) -> Problem | None:
-        """The fault in the branch that has the fewest unknown and missing fields, then the deepest fault."""
+        """The fault in the branch with the fewest unknown and missing fields, then the deepest."""
         found: list[tuple[int, int, int, Problem]] = []
         for number, branch in enumerate(branches):
             problem = self.find(branch, value, path)
@@ -268,21 +294,9 @@ def _kinds(schema: Schema) -> set[str]:
 
 
 def _is_kind(value: Any, kinds: set[str]) -> bool:
-    match value:
-        case None:
-            return "null" in kinds
-        case bool():
-            return "boolean" in kinds
-        case str():
-            return "string" in kinds
-        case int():
-            return "integer" in kinds or "number" in kinds
-        case float():
-            return "number" in kinds and math.isfinite(value)
-        case list():
-            return "array" in kinds
-        case _:
-            return "object" in kinds
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return any(kind in kinds for kind in KINDS.get(type(value), ()))
 
 
 def _among(value: Any, values: Sequence[Any]) -> bool:
@@ -318,13 +332,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _number(schema: Schema, value: float, path: str) -> Problem | None:
     noun = "decimal" if "number" in _kinds(schema) else "integer"
-    for keyword, side, sign, is_out in (
-        ("minimum", "below_min", ">=", lambda bound: value < bound),
-        ("exclusiveMinimum", "below_min", ">", lambda bound: value <= bound),
-        ("maximum", "above_max", "<=", lambda bound: value > bound),
-        ("exclusiveMaximum", "above_max", "<", lambda bound: value >= bound),
-    ):
-        if keyword in schema and is_out(schema[keyword]):
+    for keyword, side, sign, is_out in BOUNDS:
+        if keyword in schema and is_out(value, schema[keyword]):
             return wording.out_of_range(path, value, noun, side, f"{sign} {schema[keyword]}")
     return None
 
@@ -339,7 +348,7 @@ def _has(schema: Schema, key: str, value: Any) -> bool:
 
 
 def _discriminators(branches: list[Schema]) -> list[str]:
-    """The keys that tell branches apart: the usual ones, then any that has a single constant in two branches."""
+    """The keys that tell branches apart: the usual ones, then those that are a constant in two."""
     listed: dict[str, int] = {}
     for branch in branches:
         for key, part in branch.get("properties", {}).items():
@@ -354,8 +363,11 @@ def _order(key: str) -> int:
 
 
 def _anchored(schema: Schema, value: dict[str, Any]) -> bool:
-    """Whether a value without the discriminator can mean this branch: it has the branch's constants, else its
-    required fields."""
+    """Whether a value without the discriminator can mean this branch.
+
+    It has one of the branch's other required constants, or, where there are none, of its required
+    fields.
+    """
     required = schema.get("required", ())
     anchors = [key for key in required if _constants(schema, key)] or required
     return not anchors or any(key in value for key in anchors)

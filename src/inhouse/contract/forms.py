@@ -1,6 +1,7 @@
-"""Query strings and forms to JSON: nests bracketed names, then turns text into what the schema wants.
+"""Query strings and forms to JSON: nests bracketed names, then coerces text by a schema.
 
-It refuses nothing: text that does not read as what is wanted stays text, and the check that follows says so.
+It refuses nothing: text that does not read as what is wanted stays text, and the check that follows
+says so.
 """
 
 import re
@@ -18,7 +19,7 @@ PLACEHOLDER = "(file)"
 
 
 def nest(pairs: Iterable[tuple[str, object]]) -> Json:
-    """`a[b]=1&c[]=2&c[]=3` to `{"a": {"b": "1"}, "c": ["2", "3"]}`; a name given twice makes a list."""
+    """`a[b]=1&c[]=2` to `{"a": {"b": "1"}, "c": ["2"]}`; a name given twice makes a list."""
     result: Json = {}
     for name, value in pairs:
         match = NAME.match(name)
@@ -31,7 +32,7 @@ def nest(pairs: Iterable[tuple[str, object]]) -> Json:
 
 
 def _insert(target: Json, keys: list[str], value: object) -> None:
-    """Walk down, making what is missing. `[]` is a list: of values at the end, of objects in between."""
+    """Walk down, making what is missing. `[]` is a list: at the end of values, else of objects."""
     for place, key in enumerate(keys):
         rest = keys[place + 1 :]
         if not rest:
@@ -86,7 +87,7 @@ class Coercer:
         self.definitions = definitions
 
     def coerce(self, schema: Schema, value: Any) -> Any:
-        """`value` with its texts as numbers, booleans and lists where the schema has those and no fitting text."""
+        """`value` with texts as numbers, booleans and lists where the schema takes no such text."""
         branches = list(self._branches(schema))
         if isinstance(value, dict):
             return self._object(branches, value)

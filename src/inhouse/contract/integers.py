@@ -1,7 +1,8 @@
 """Finds decimals where the contract wants integers.
 
-JSON Schema counts 1.0 as an integer; OpenAI does not, and a handler that asked for an int must not get a float. This
-looks only at the places where a schema has integers, so that it costs next to nothing for most bodies.
+JSON Schema counts 1.0 as an integer; OpenAI does not, and a handler that asked for an int must not
+get a float. This looks only at the places where a schema has integers, so that it costs next to
+nothing for most bodies.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -7,19 +7,23 @@ import orjson
 from inhouse.errors import BadRequest
 
 LEVELS = 200
-"""Nesting beyond this is refused: encoders further on stop at 254 levels, and an answer wraps what it echoes."""
+"""Nesting beyond this is refused: encoders further on stop at 254 levels, and an answer wraps what
+it echoes.
+"""
 
 HINT = (
-    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
-    "library correctly. The API expects a JSON payload, but what was sent was not valid JSON: {reason}.)"
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
+    "your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid "
+    "JSON: {reason}.)"
 )
 
 
 def parse(data: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
-    NaN, infinite numbers, lone surrogates, invalid UTF-8, more than 200 levels and an empty body are refused with
-    `BadRequest`. An integer beyond 64 bits becomes a float, which the contract refuses where it wants an integer.
+    NaN, infinite numbers, lone surrogates, invalid UTF-8, more than 200 levels and an empty body
+    are refused with `BadRequest`. An integer beyond 64 bits becomes a float, which the contract
+    refuses where it wants an integer.
     """
     try:
         value = orjson.loads(data)
@@ -48,7 +52,9 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _levels(data: bytes, value: Any) -> int:
-    """How deep `data` nests. First by its brackets alone, which is quick, and by `value` if strings hold brackets."""
+    """How deep `data` nests. First by its brackets alone, which is quick, and by `value` if strings
+    hold brackets.
+    """
     brackets, levels = data.translate(None, _NO_BRACKETS), 0
     while brackets and levels <= LEVELS:
         inner = brackets.replace(b"[]", b"").replace(b"{}", b"")

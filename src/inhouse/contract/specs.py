@@ -1,4 +1,4 @@
-"""The contract: every operation of the API, what it takes, and which of them have no handler yet."""
+"""The contract: every operation of the API, what it takes, and which have no handler yet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +21,12 @@ EMPTY: Schema = {"type": "object", "properties": {}}
 
 @dataclass(frozen=True)
 class OperationSpec:
-    """What one operation takes. `path` is without /v1 and has its `{names}`; `name` is its place in the SDK's tree.
+    """What one operation takes. `path` is without /v1 and has its `{names}`; `name` is its place in
+    the SDK's tree.
 
-    `multipart`: it takes a form (some take JSON as well); `binary`: it answers with bytes; `streams`: it can answer
-    with events. `extensions` are the fields that open models have and OpenAI's API has not. `beta` is the form that
-    `?beta=true` selects, where there is one.
+    `multipart`: it takes a form (some take JSON as well); `binary`: it answers with bytes;
+    `streams`: it can answer with events. `extensions` are the fields that open models have and
+    OpenAI's API has not. `beta` is the form that `?beta=true` selects, where there is one.
     """
 
     method: str
@@ -55,14 +56,14 @@ class OperationSpec:
         return Check(self.query_schema, self.definitions)
 
     def check_body(self, value: Any) -> Json:
-        """The body itself, if it is valid; else `BadRequest` with OpenAI's message, param and code."""
+        """The body itself if it is valid; else `BadRequest` with message, param and code."""
         if type(value) is not dict:
             raise unreadable(f"it is {kind(value)}, not an object")
         self._body(value)
         return cast("Json", value)
 
     def read_query(self, pairs: Iterable[tuple[str, str]]) -> Json:
-        """The query as JSON: names nested, numbers and booleans read, checked. Unknown names are dropped."""
+        """The query as JSON: nested, coerced, checked. Unknown names are dropped."""
         nested = nest(pairs)
         known = self.query_schema["properties"]
         given = {name: value for name, value in nested.items() if name in known}
@@ -81,7 +82,7 @@ class OperationSpec:
 
 @dataclass(frozen=True)
 class Contract:
-    """All operations by their keys (`POST /chat/completions`); `pending` are those without a handler."""
+    """All operations by their keys; `pending` are the keys of those without a handler."""
 
     operations: Mapping[str, OperationSpec]
     pending: frozenset[str]

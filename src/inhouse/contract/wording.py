@@ -76,26 +76,18 @@ def wrong_count(param: str, side: str, bound: int, count: int) -> Problem:
     """Too many or too few properties in an object."""
     amount, most = ("many", "maximum") if side == "above_max" else ("few", "minimum")
     message = (
-        f"Invalid '{param}': too {amount} properties. "
-        f"Expected an object with {most} {bound} properties, but got an object with {count} instead."
+        f"Invalid '{param}': too {amount} properties. Expected an object with {most} {bound} "
+        f"properties, but got an object with {count} instead."
     )
     return Problem(message, param, f"object_{side}_properties")
 
 
 def long_name(param: str, name: str, bound: int) -> Problem:
     message = (
-        f"Invalid '{param}': property name too long. Expected a property name with maximum length {bound}, "
-        f"but got one with length {len(name)} instead."
+        f"Invalid '{param}': property name too long. Expected a property name with maximum length "
+        f"{bound}, but got one with length {len(name)} instead."
     )
     return Problem(message, param, "property_name_above_max_length")
-
-
-def duplicates(param: str) -> Problem:
-    return Problem(
-        f"Invalid '{param}': array has duplicate elements. Expected an array with unique elements.",
-        param,
-        "array_not_unique",
-    )
 
 
 def kind(value: Any) -> str:
@@ -127,7 +119,7 @@ def _choice(phrases: Sequence[str]) -> str:
 
 
 def _bare(phrase: str) -> str:
-    return phrase.removeprefix("an ") if phrase.startswith("an array") else phrase
+    return phrase.removeprefix("an ") if phrase.startswith("an array of") else phrase
 
 
 def _series(words: Sequence[str], joint: str) -> str:
