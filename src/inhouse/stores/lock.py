@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Self
 
@@ -18,19 +19,24 @@ class ServerLock:
         self.path = data / "server.lock"
         self._descriptor: int | None = None
 
-    def take(self) -> Self:
-        """Claim the folder. DataInUse, naming the other's pid, if a server runs on it."""
+    def take(self, patience: float = 0.0) -> Self:
+        """Claim the folder. DataInUse, naming the other's pid, if a server runs on it.
+
+        `patience` is how many seconds to try, as commands hold the lock for moments.
+        """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        deadline = time.monotonic() + patience
+        while not _locked(descriptor):
+            if time.monotonic() < deadline:
+                time.sleep(0.02)
+                continue
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise DataInUse(
-                f"An inhouse server (pid {pid}) is already running on the data folder "
-                f"{self.path.parent}. Stop it first, or give this one another folder"
+                f"An inhouse server (pid {pid}) is already running on the data folder"
+                f" {self.path.parent}. Stop it first, or give this one another folder"
                 " (INHOUSE_DATA)."
-            ) from None
+            )
         self._descriptor = descriptor
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -41,3 +47,11 @@ class ServerLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

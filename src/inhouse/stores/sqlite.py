@@ -22,6 +22,7 @@ from inhouse.stores.lock import ServerLock
 from inhouse.stores.writer import Writer, explain
 
 READERS = 3
+_PATIENCE = 0.5
 POLL_SECONDS = 0.25
 """How often the writer looks whether another process has committed."""
 _LARGEST_BATCH = 1024
@@ -35,7 +36,7 @@ class SQLite(Database):
     def __init__(self, data: Path, *, server: bool = False) -> None:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = data / connections.FILE
-        self._lock = ServerLock(data).take() if server else None
+        self._lock = ServerLock(data).take(_PATIENCE) if server else None
         self.generation = 0
         self.commits = 0
         """Transactions committed so far by this process; with group commit fewer than writes."""
@@ -45,7 +46,8 @@ class SQLite(Database):
         self._units: SimpleQueue[list[Unit] | None] = SimpleQueue()
         self._queries: SimpleQueue[Query | None] = SimpleQueue()
         try:
-            self._writer = Writer(migrations.migrated(self.path, ServerLock(data), self._lock))
+            unheld = None if server else ServerLock(data)
+            self._writer = Writer(migrations.migrated(self.path, unheld))
             self._threads = [threading.Thread(target=self._write_all, name="inhouse-writer")]
             for number in range(READERS):
                 connection = connections.reading(self.path)

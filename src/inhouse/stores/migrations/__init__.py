@@ -5,7 +5,7 @@ transaction.
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,9 @@ from pathlib import Path
 from inhouse.stores import connections
 from inhouse.stores.errors import DataFolderError, DataInUse, DataTooNew
 from inhouse.stores.lock import ServerLock
+
+_PATIENCE = 5.0
+"""Seconds that another process may take to migrate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +37,28 @@ def known() -> list[Migration]:
     ]
 
 
-def migrated(path: Path, lock: ServerLock, held: ServerLock | None) -> sqlite3.Connection:
+def migrated(
+    path: Path, lock: ServerLock | None, steps: Sequence[Migration] | None = None
+) -> sqlite3.Connection:
     """A writing connection to the database at `path`, at the newest schema.
 
-    `held` is the server's own lock; without one, `lock` is taken while migrating, so that the
-    schema never changes under a running server. DataTooNew, DataFolderError.
+    `lock` is the folder's, not taken: it is taken while migrating, so that the schema never changes
+    under a running server. None if the caller is the server and holds it. `steps` are all known
+    migrations unless a test says otherwise. DataTooNew, DataInUse, DataFolderError.
     """
+    steps = known() if steps is None else steps
     try:
         fresh = not path.exists()
         if not fresh:
-            refuse_newer(path)
+            refuse_newer(path, steps)
         connection = connections.writing(path)
-        if fresh:
-            path.chmod(0o600)
-        if _applied(connection) < known()[-1].number:
-            _migrate(connection, path, lock if held is None else None)
+        try:
+            if fresh:
+                path.chmod(0o600)
+            _migrate(connection, lock, steps)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as error:
         raise DataFolderError(f"The database {path} cannot be opened: {error}.") from error
     return connection
@@ -63,14 +73,13 @@ def applied(path: Path) -> int:
         connection.close()
 
 
-def refuse_newer(path: Path) -> None:
+def refuse_newer(path: Path, steps: Sequence[Migration] | None = None) -> None:
     """DataTooNew if the database at `path` has migrations that this program does not know."""
-    there, here = applied(path), known()[-1].number
+    there, here = applied(path), (known() if steps is None else steps)[-1].number
     if there > here:
         raise DataTooNew(
-            f"The data folder {path.parent} was written by a newer version of inhouse (its"
-            f" schema is number {there}, this version knows {here}). Update inhouse, or restore"
-            " a backup."
+            f"The data folder {path.parent} was written by a newer version of inhouse (its schema"
+            f" is number {there}, this version knows {here}). Update inhouse, or restore a backup."
         )
 
 
@@ -81,17 +90,31 @@ def _applied(connection: sqlite3.Connection) -> int:
     return connection.execute("SELECT COALESCE(MAX(number), 0) FROM migrations").fetchone()[0]
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, lock: ServerLock | None) -> None:
-    if lock:
+def _migrate(
+    connection: sqlite3.Connection, lock: ServerLock | None, steps: Sequence[Migration]
+) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while _applied(connection) < steps[-1].number:
         try:
-            lock.take()
+            if lock:
+                lock.take()
         except DataInUse as error:
-            message = f"{path} must be migrated, and an older server is running on it: restart it. "
-            raise DataInUse(message + str(error)) from None
+            if time.monotonic() < deadline:  # a server that starts now is migrating
+                time.sleep(0.02)
+                continue
+            raise DataInUse(f"{error} It is of an older version: restart it first.") from None
+        try:
+            _apply_all(connection, steps)
+        finally:
+            if lock:
+                lock.release()
+
+
+def _apply_all(connection: sqlite3.Connection, steps: Sequence[Migration]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("BEGIN IMMEDIATE")
         done = _applied(connection)  # again: another process may have been faster
-        for migration in known():
+        for migration in steps:
             if migration.number > done:
                 _apply(connection, migration)
         connection.execute("COMMIT")
@@ -99,9 +122,6 @@ def _migrate(connection: sqlite3.Connection, path: Path, lock: ServerLock | None
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    finally:
-        if lock:
-            lock.release()
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
