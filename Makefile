@@ -46,7 +46,7 @@ bench: $(VENV)/.installed-dev
 
 # OPENAPI names the published document: ranges, lengths and defaults are read from it.
 contract: $(VENV)/.installed-dev
-	$(BIN)/python tools/contract.py $(OPENAPI)
+	$(BIN)/python -m tools.contract --document "$(OPENAPI)"
 
 conformance: $(VENV)/.installed
 	@$(BIN)/inhouse conformance $(ARGS)
