@@ -2,10 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import uvicorn
+from prometheus_client import start_http_server
 
+from inhouse.http import cors
 from inhouse.http.edge import Edge
 from inhouse.http.plain import Plain
 from inhouse.services import Services
@@ -49,7 +52,7 @@ class Server(uvicorn.Server):
 def _config(services: Services) -> uvicorn.Config:
     settings = services.settings
     return uvicorn.Config(
-        edge(services),
+        cors.allow(edge(services), settings.cors_origins),
         host=settings.host,
         port=settings.port,
         http="httptools",
@@ -81,6 +84,23 @@ async def serve(
     configure_logging(settings.log_level)
     services = await Services.open(settings)
     try:
-        await Server(services, lambda: on_ready(services)).serve(sockets)
+        with _metrics_port(services):
+            await Server(services, lambda: on_ready(services)).serve(sockets)
     finally:
         await asyncio.shield(services.close())
+
+
+@contextmanager
+def _metrics_port(services: Services) -> Generator[None]:
+    """Serve `/metrics` on a port of its own, without a key, if the operator gave one."""
+    port = services.settings.metrics_port
+    if port is None:
+        yield
+        return
+    server, thread = start_http_server(port, services.settings.host, services.metrics.registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
