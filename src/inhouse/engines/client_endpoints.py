@@ -106,10 +106,12 @@ class Endpoints:
         Raises `APIError`: what the upstream refused, or `Unavailable` when no endpoint answers.
         """
         failure: APIError = Unavailable("No endpoint of the model's server is well.")
+        order = sorted(self.endpoints, key=lambda each: not each.healthy)
         for attempt in range(self._retries + 1):
-            endpoint = self._pick(attempt)
-            if attempt and endpoint is self._pick(attempt - 1):
-                await asyncio.sleep(min(_FIRST_BACK_OFF * 2 ** (attempt - 1), _LONGEST_BACK_OFF))
+            round_, at = divmod(attempt, len(order))
+            endpoint = order[at]
+            if round_:
+                await asyncio.sleep(min(_FIRST_BACK_OFF * 2 ** (round_ - 1), _LONGEST_BACK_OFF))
             try:
                 return await self._attempt(endpoint, path, body, root=root, legacy=legacy)
             except _Again as again:
@@ -140,11 +142,6 @@ class Endpoints:
                     "%s is %s", endpoint.origin.name, "well again" if healthy else "unwell"
                 )
             endpoint.healthy = healthy
-
-    def _pick(self, attempt: int) -> Endpoint:
-        """The `attempt`-th of the endpoints, well ones first, round and round."""
-        order = sorted(self.endpoints, key=lambda each: not each.healthy)
-        return order[0] if order[0].healthy else self.endpoints[attempt % len(self.endpoints)]
 
     async def _attempt(
         self, endpoint: Endpoint, path: str, body: bytes, *, root: bool, legacy: bool

@@ -24,7 +24,8 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
-    r"(?:context (?:length|size|window)(?: \((?:n_ctx )?| (?:is|of)(?: only)? )|n_ctx\D{0,4}|\(|than )(\d+)",
+    r"(?:context (?:length|size|window)(?: \((?:n_ctx )?| (?:is|of)(?: only)? )"
+    r"|n_ctx\D{0,4}|than )(\d+)",
     re.IGNORECASE,
 )
 _NUMBERS = re.compile(r"\d+")
@@ -128,9 +129,6 @@ def error_object(value: object) -> Mapping[str, Any]:
     if isinstance(inner, dict):
         return inner
     if isinstance(inner, list):  # FastAPI's list of what is wrong
-        return {
-            "message": "; ".join(
-                str(each.get("msg", each)) for each in inner if isinstance(each, dict)
-            )
-        }
+        parts = [str(each.get("msg", each)) for each in inner if isinstance(each, dict)]
+        return {"message": "; ".join(parts)}
     return {"message": str(inner)}

@@ -45,7 +45,7 @@ class ThinkMarkers:
         """What is still held back, as what it turned out to be."""
         text, self._held = self._held, ""
         self.plain = True
-        if not text:
+        if not text and not self._logprobs:
             return []
         if self._inside:
             return [Reasoning(choice, text)]
