@@ -40,6 +40,7 @@ class Leaf:
     properties: dict[str, Place] = field(default_factory=dict)
     items: Place | None = None
     values: Place | None = None
+    required: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -109,6 +110,7 @@ def _own(schema: Schema, label: str) -> Leaf:
         leaf.items = (schema["items"], f"{label}[]")
     if isinstance(schema.get("additionalProperties"), dict):
         leaf.values = (schema["additionalProperties"], f"{label}.*")
+    leaf.required = frozenset(schema.get("required", ()))
     return leaf
 
 
@@ -120,4 +122,5 @@ def _joined(leaf: Leaf, more: Leaf) -> Leaf:
         more.properties | leaf.properties,
         leaf.items or more.items,
         leaf.values or more.values,
+        leaf.required | more.required,
     )

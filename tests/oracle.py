@@ -1,0 +1,242 @@
+"""Says whether an answer of the server is one that OpenAI's API could have given.
+
+Values, enums and what the SDK requires come from the types of the `openai` package; what must be
+present comes from the published document too, where it lies beside the project
+(`../shared/contract/openapi.json`); a field that neither knows is an error. Null is allowed in
+optional fields. `check_response` and `check_event` raise AssertionError.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+from openai.types import CompletionChoice, Embedding
+from tools.contract.document import operations, shape
+from tools.contract.leaves import Leaf, Leaves, Place
+from tools.contract.sdk import Method, methods
+from tools.contract.types import Schema, Types, nullable
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "contract" / "openapi.json"
+PAGE: Schema = {
+    "object": nullable({"type": "string"}),
+    "has_more": nullable({"type": "boolean"}),
+    "first_id": nullable({"type": "string"}),
+    "last_id": nullable({"type": "string"}),
+}
+
+
+def check_response(key: str, status: int, body: Any) -> None:
+    """Check the JSON body of an answer of the operation `key` (`POST /chat/completions`)."""
+    if status >= 400:
+        _check_error(key, body)
+        return
+    expectation = _expectations().responses.get(shape(key))
+    if expectation is not None:
+        _oracle().check(expectation, body, f"{key} {status}")
+
+
+def check_event(key: str, event: Any) -> None:
+    """Check the JSON data of one event of a stream of the operation `key`."""
+    if isinstance(event, dict) and isinstance(event.get("error"), dict):
+        _check_error(key, event)
+        return
+    expectation = _expectations().events.get(shape(key))
+    assert expectation is not None, f"{key} does not stream"
+    _oracle().check(expectation, event, f"{key} event")
+
+
+def _check_error(key: str, body: Any) -> None:
+    error = body.get("error") if isinstance(body, dict) else None
+    assert isinstance(error, dict), f"{key}: an error has no envelope: {body}"
+    for name in ("message", "type"):
+        assert isinstance(error.get(name), str), f"{key}: error.{name} is no text: {body}"
+    for name in ("param", "code"):
+        assert name in error, f"{key}: an error has no {name}: {body}"
+        assert error[name] is None or isinstance(error[name], str), f"{key}: error.{name}: {body}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What an answer must be: the SDK's schema, and the document's where it has one."""
+
+    schema: Schema
+    place: Place | None
+
+    @cached_property
+    def validator(self) -> Draft202012Validator:
+        return Draft202012Validator({**self.schema, "$defs": _expectations().types.definitions})
+
+
+class Expectations:
+    """The expectations of all operations."""
+
+    def __init__(self, published: dict[str, Any] | None) -> None:
+        self.types = Types(requests=False)
+        self._deviate()
+        self.responses: dict[str, Expectation] = {}
+        self.events: dict[str, Expectation] = {}
+        documented = dict(_documented(published)) if published else {}
+        for method in methods():
+            if method.beta:
+                continue
+            answer, event = documented.get(shape(method.key), (None, None))
+            if method.result not in (None, type(None)) and not method.binary:
+                self.responses[shape(method.key)] = Expectation(self._answer(method), answer)
+            if method.event is not None:
+                schema = self.types.schema(method.event)
+                same = method.event is method.result
+                self.events[shape(method.key)] = Expectation(
+                    schema, event or (answer if same else None)
+                )
+
+    def _deviate(self) -> None:
+        """What OpenAI's API sends, and neither the SDK's types nor the document allow."""
+        for hint, field, branch in (
+            (CompletionChoice, "finish_reason", {"type": "null"}),  # null in chunks before the last
+            (Embedding, "embedding", {"type": "string"}),  # with encoding_format base64
+        ):
+            name = self.types.schema(hint)["$ref"].removeprefix("#/$defs/")
+            properties = self.types.definitions[name]["properties"]
+            properties[field] = {"anyOf": [properties[field], branch]}
+
+    def _answer(self, method: Method) -> Schema:
+        schema = self.types.schema(method.result)
+        if method.page is None:
+            return schema
+        data = {"type": "array", "items": schema}
+        return {"type": "object", "properties": {"data": data, **PAGE}, "required": ["data"]}
+
+
+def _documented(
+    published: dict[str, Any],
+) -> Iterator[tuple[str, tuple[Place | None, Place | None]]]:
+    """(the operation's shape, (its answer, its event))."""
+    for key, beta, operation in operations(published):
+        if beta:
+            continue
+        content: dict[str, Any] = {}
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                content = response.get("content", {})
+                break
+        found = [
+            (content[kind]["schema"], key) if "schema" in content.get(kind, {}) else None
+            for kind in ("application/json", "text/event-stream")
+        ]
+        yield shape(key), (found[0], found[1])
+
+
+class Oracle:
+    """Walks a value beside the SDK's schema and the document's, to find what is missing and what
+    nobody knows.
+    """
+
+    def __init__(self, definitions: dict[str, Schema], leaves: Leaves | None) -> None:
+        self.definitions = definitions
+        self.leaves = leaves
+
+    def check(self, expectation: Expectation, value: Any, where: str) -> None:
+        """Raise AssertionError with all that is wrong."""
+        wrong = [
+            f"{_path(error.instance_path)}: {error.message[:300]}"
+            for error in expectation.validator.iter_errors(value)
+        ]
+        leaves = self._leaves_of(expectation.place)
+        wrong += self._walk(value, [expectation.schema], leaves, "")
+        if wrong:
+            text = json.dumps(value)
+            raise AssertionError(f"{where}: {'; '.join(wrong)} in {text[:1000]}")
+
+    def _leaves_of(self, place: Place | None) -> list[Leaf]:
+        return self.leaves.of(*place) if self.leaves and place else []
+
+    def _walk(self, value: Any, ours: Sequence[Schema], theirs: list[Leaf], path: str) -> list[str]:
+        mine = [leaf for schema in ours for leaf in self._flat(schema)]
+        if isinstance(value, list):
+            items = [leaf["items"] for leaf in mine if "items" in leaf]
+            more = [inner for leaf in theirs for inner in self._leaves_of(leaf.items)]
+            return [
+                fault
+                for index, item in enumerate(value)
+                for fault in self._walk(item, items, more, f"{path}[{index}]")
+            ]
+        if isinstance(value, dict):
+            return self._object(value, mine, theirs, path)
+        return []
+
+    def _object(
+        self, value: dict[str, Any], mine: list[Schema], theirs: list[Leaf], path: str
+    ) -> list[str]:
+        if {} in mine or any("additionalProperties" in leaf for leaf in mine):
+            return []
+        mine = [leaf for leaf in mine if "properties" in leaf]
+        mine = [leaf for leaf in mine if self._means(leaf, value)] or mine
+        theirs = [leaf for leaf in theirs if leaf.properties and self._allows(leaf, value)]
+        wrong = self._absent(value, theirs, path)
+        for name, inner in value.items():
+            ours = [leaf["properties"][name] for leaf in mine if name in leaf["properties"]]
+            places = [leaf.properties[name] for leaf in theirs if name in leaf.properties]
+            place = f"{path}.{name}".lstrip(".")
+            if not ours and not places:
+                wrong.append(f"{place}: neither the SDK nor the document knows this field")
+            more = [leaf for found in places for leaf in self._leaves_of(found)]
+            if ours:
+                wrong += self._walk(inner, ours, more, place)
+        return wrong
+
+    def _absent(self, value: dict[str, Any], theirs: list[Leaf], path: str) -> list[str]:
+        """What the document requires and the value lacks, by the branch that lacks least."""
+        absent = [sorted(leaf.required - value.keys()) for leaf in theirs]
+        least = min(absent, key=len, default=[])
+        return [f"{path}.{name}".lstrip(".") + ": the document requires it" for name in least]
+
+    def _flat(self, schema: Schema) -> Iterator[Schema]:
+        while "$ref" in schema:
+            schema = self.definitions[schema["$ref"].removeprefix("#/$defs/")]
+        if "anyOf" in schema:
+            for branch in schema["anyOf"]:
+                yield from self._flat(branch)
+        else:
+            yield schema
+
+    def _means(self, schema: Schema, value: dict[str, Any]) -> bool:
+        """Whether the constants of an object's schema are those of the value."""
+        return all(
+            value[name] in part["enum"]
+            for name, part in schema["properties"].items()
+            if name in value and len(part.get("enum", ())) == 1
+        )
+
+    def _allows(self, leaf: Leaf, value: dict[str, Any]) -> bool:
+        for name, place in leaf.properties.items():
+            if name in value and isinstance(value[name], str):
+                kinds = self._leaves_of(place)
+                constants = {str(c) for kind in kinds for c in kind.constants}
+                if len(constants) == 1 and value[name] not in constants:
+                    return False
+        return True
+
+
+def _path(parts: Sequence[str | int]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.lstrip(".") or "the body"
+
+
+@cache
+def _published() -> dict[str, Any] | None:
+    return json.loads(DOCUMENT.read_text()) if DOCUMENT.exists() else None
+
+
+@cache
+def _expectations() -> Expectations:
+    return Expectations(_published())
+
+
+@cache
+def _oracle() -> Oracle:
+    published = _published()
+    return Oracle(_expectations().types.definitions, Leaves(published) if published else None)
