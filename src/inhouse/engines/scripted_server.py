@@ -39,6 +39,8 @@ class ScriptedServer:
         self.chunks = chunks
         self.delay = delay
         self.fault = fault
+        self.separate = False
+        """Every event of a burst is an HTTP chunk of its own, as most servers send them."""
         self.keep_requests = True
         self.requests: list[tuple[str, dict[str, str], Any]] = []
         self.connections = 0
@@ -204,7 +206,7 @@ class _Peer(asyncio.Protocol):
         chunks = [_event({**frame, "choices": [choice]}) for choice in events]
         if (body.get("stream_options") or {}).get("include_usage"):
             chunks.append(_event({**frame, "choices": [], "usage": self._usage()}))
-        if not self._server.delay and self._server.fault is None:
+        if not (self._server.delay or self._server.fault or self._server.separate):
             return [b"".join(chunks)]
         return chunks
 
@@ -262,6 +264,7 @@ async def serve(arguments: argparse.Namespace) -> None:
         chunks=arguments.chunks, delay=arguments.delay, fault=arguments.fault or None
     )
     server.keep_requests = False
+    server.separate = arguments.separate
     base_url = await server.start(port=arguments.port, unix=arguments.unix)
     print(base_url, flush=True)  # noqa: T201 - whoever started it reads where it listens
     await asyncio.Event().wait()
@@ -275,6 +278,7 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=8)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--fault")
+    parser.add_argument("--separate", action="store_true")
     arguments = parser.parse_args()
     runner = asyncio.run
     with contextlib.suppress(ImportError):
