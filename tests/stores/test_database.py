@@ -35,7 +35,9 @@ async def test_many_writes_at_once_share_few_commits(database: SQLite) -> None:
 
 
 async def test_writes_are_done_in_the_order_of_their_calls(database: Database) -> None:
-    put = "INSERT INTO facts (name, value) VALUES ('a', ?) ON CONFLICT (name) DO UPDATE SET value = ?"
+    put = (
+        "INSERT INTO facts (name, value) VALUES ('a', ?) ON CONFLICT (name) DO UPDATE SET value = ?"
+    )
     writes = [database.write(Statement(put, (str(n), str(n)))) for n in range(500)]
     await asyncio.gather(*writes)
     assert await database.read("SELECT value FROM facts") == [("499",)]
@@ -46,7 +48,9 @@ async def test_a_failing_unit_fails_alone(database: Database) -> None:
     results = await asyncio.gather(
         database.write(fact("a")),
         database.write(fact("taken")),
-        database.write(fact("b"), Statement("UPDATE facts SET value = '' WHERE name = 'no'", (), 1)),
+        database.write(
+            fact("b"), Statement("UPDATE facts SET value = '' WHERE name = 'no'", (), 1)
+        ),
         database.write(fact("c"), Statement("INSERT INTO nowhere VALUES (1)")),
         database.write(Statement(INSERT, ("d", object()))),
         database.write(fact("e"), fact("f")),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inhouse.stores import DataInUse, Database, Statement
+from inhouse.stores import Database, DataInUse, Statement
 from inhouse.stores.errors import StorageFull
 
 INSERT = "INSERT INTO facts (name, value) VALUES (?, ?)"
@@ -39,14 +39,28 @@ asyncio.run(main())
 """
 
 
+HOLDER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("INSERT INTO facts (name, value) VALUES ('held', '')")
+print("held", flush=True)
+time.sleep(0.5)
+connection.execute("COMMIT")
+"""
+
+
+def started(program: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True
+    )
+
+
 def writer(
     data: Path, name: str, writes: int, *, lanes: int = 8, server: bool = False
 ) -> subprocess.Popen[str]:
     """A process that writes pairs and prints each when it is acknowledged."""
-    arguments = [str(data), name, str(writes), str(lanes), str(int(server))]
-    return subprocess.Popen(
-        [sys.executable, "-c", PAIRS, *arguments], stdout=subprocess.PIPE, text=True
-    )
+    return started(PAIRS, str(data), name, str(writes), str(lanes), str(int(server)))
 
 
 async def halves(database: Database) -> dict[str, set[str]]:
@@ -59,7 +73,7 @@ async def halves(database: Database) -> dict[str, set[str]]:
 
 
 async def test_kill_9_never_loses_an_acknowledged_write(tmp_path: Path) -> None:
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - moments, not secrets
     acknowledged: set[str] = set()
     for number in range(20):
         process = writer(tmp_path, str(number), 5000, server=True)
@@ -83,7 +97,8 @@ async def test_processes_write_at_once_and_none_is_locked_out(tmp_path: Path) ->
     async with Database.open(tmp_path, server=True) as database:
         for count in range(200):
             await database.write(
-                Statement(INSERT, (f"own-{count}-a", "x")), Statement(INSERT, (f"own-{count}-b", "x"))
+                Statement(INSERT, (f"own-{count}-a", "x")),
+                Statement(INSERT, (f"own-{count}-b", "x")),
             )
         for process in processes:
             output, _ = await asyncio.to_thread(process.communicate)
@@ -95,21 +110,8 @@ async def test_processes_write_at_once_and_none_is_locked_out(tmp_path: Path) ->
 
 
 async def test_a_write_waits_for_another_process_that_holds_the_lock(tmp_path: Path) -> None:
-    holder = """
-import sqlite3, sys, time
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-connection.execute("INSERT INTO facts (name, value) VALUES ('held', '')")
-print("held", flush=True)
-time.sleep(0.5)
-connection.execute("COMMIT")
-"""
     async with Database.open(tmp_path) as database:
-        process = subprocess.Popen(
-            [sys.executable, "-c", holder, str(tmp_path / "inhouse.db")],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = started(HOLDER, str(tmp_path / "inhouse.db"))
         assert process.stdout
         assert process.stdout.readline() == "held\n"
         await database.write(Statement(INSERT, ("waited", "")))

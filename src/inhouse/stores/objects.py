@@ -171,7 +171,7 @@ class Collection:
         also: Sequence[Statement] = (),
     ) -> None:
         """Delete the object, and do `also` in the same unit. NotFound."""
-        one = (self.kind, bodies.lifted(object_id), parent, *self._owner(scope))
+        one = (self.kind, bodies.lifted(object_id), bodies.lifted(parent), *self._owner(scope))
         try:
             await self.database.write(
                 Statement(_DELETE, one, rows=1),
@@ -187,7 +187,7 @@ class Collection:
         return errors.NotFound(f"No such {self.name}: {object_id}", param="id")
 
     async def _versioned(self, scope: Scope, object_id: str, parent: str) -> tuple[Json, int]:
-        one = (self.kind, bodies.lifted(object_id), parent, *self._owner(scope))
+        one = (self.kind, bodies.lifted(object_id), bodies.lifted(parent), *self._owner(scope))
         rows = await self.database.read(_GET, one)
         if not rows:
             raise self.missing(object_id)
@@ -201,7 +201,7 @@ class Collection:
     ) -> Sequence[tuple[str, str]]:
         organization, project = self._owner(scope)
         filters = [("organization", organization), ("project", project), ("kind", self.kind)]
-        filters += [("parent", parent)]
+        filters += [("parent", bodies.lifted(parent))]
         if status is not None:
             filters.append(("status", bodies.lifted(status)))
         for field, value in where.items():

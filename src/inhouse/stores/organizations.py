@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from inhouse.clock import Clock
 from inhouse.ids import IdMaker
+from inhouse.stores.bodies import lifted
 from inhouse.stores.database import Database, Row, Statement
 from inhouse.stores.errors import Duplicate
 
@@ -88,7 +89,7 @@ class OrganizationStore:
 
     async def project(self, organization: str, project_id: str) -> Project | None:
         """One project, or None if this organization has no such project."""
-        rows = await self._database.read(_PROJECT, (organization, project_id))
+        rows = await self._database.read(_PROJECT, (organization, lifted(project_id)))
         return Project.of(rows[0]) if rows else None
 
     async def create_project(self, organization: str, name: str) -> Project:

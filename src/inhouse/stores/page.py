@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from inhouse.stores.bodies import lifted
+
 Json = dict[str, Any]
 Order = Literal["asc", "desc"]
 
@@ -67,10 +69,10 @@ def window(column: str, page: Page) -> tuple[str, list[object], str]:
     conditions, values = "", list[object]()
     if page.after is not None:
         conditions += f" AND {column} {'>' if ascending else '<'} ?"
-        values.append(page.after)
+        values.append(lifted(page.after))
     if page.before is not None:
         conditions += f" AND {column} {'<' if ascending else '>'} ?"
-        values.append(page.before)
+        values.append(lifted(page.before))
     up = ascending is not page.backwards
     return (
         conditions,

@@ -14,9 +14,6 @@ from inhouse.stores import connections
 from inhouse.stores.errors import DataFolderError, DataInUse, DataTooNew
 from inhouse.stores.lock import ServerLock
 
-_PATIENCE = 5.0
-"""Seconds that another process may take to migrate."""
-
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -38,13 +35,17 @@ def known() -> list[Migration]:
 
 
 def migrated(
-    path: Path, lock: ServerLock | None, steps: Sequence[Migration] | None = None
+    path: Path,
+    lock: ServerLock | None,
+    steps: Sequence[Migration] | None = None,
+    patience: float = 5.0,
 ) -> sqlite3.Connection:
     """A writing connection to the database at `path`, at the newest schema.
 
     `lock` is the folder's, not taken: it is taken while migrating, so that the schema never changes
-    under a running server. None if the caller is the server and holds it. `steps` are all known
-    migrations unless a test says otherwise. DataTooNew, DataInUse, DataFolderError.
+    under a running server; None if the caller is the server and holds it. `steps` are all known
+    migrations unless a test says otherwise; `patience` is how many seconds another process may take
+    to migrate. DataTooNew, DataInUse, DataFolderError.
     """
     steps = known() if steps is None else steps
     try:
@@ -55,7 +56,7 @@ def migrated(
         try:
             if fresh:
                 path.chmod(0o600)
-            _migrate(connection, lock, steps)
+            _migrate(connection, lock, steps, patience)
         except BaseException:
             connection.close()
             raise
@@ -91,9 +92,12 @@ def _applied(connection: sqlite3.Connection) -> int:
 
 
 def _migrate(
-    connection: sqlite3.Connection, lock: ServerLock | None, steps: Sequence[Migration]
+    connection: sqlite3.Connection,
+    lock: ServerLock | None,
+    steps: Sequence[Migration],
+    patience: float,
 ) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while _applied(connection) < steps[-1].number:
         try:
             if lock:
