@@ -11,6 +11,8 @@ COPY src src
 RUN /opt/inhouse/bin/pip install --no-cache-dir --disable-pip-version-check .
 
 FROM python:3.13-slim
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin inhouse \
     && install --directory --owner=inhouse --group=inhouse --mode=0700 /data
 COPY --from=build /opt/inhouse /opt/inhouse
