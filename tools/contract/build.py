@@ -7,7 +7,7 @@ from typing import Any
 from tools.contract import document, overlay
 from tools.contract.merge import merge, reachable
 from tools.contract.sdk import Fields, Method, methods
-from tools.contract.types import Schema, Types, nullable
+from tools.contract.types import Schema, Types, nullable, union
 
 
 def build(published: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
@@ -72,24 +72,28 @@ def _record(method: Method, types: Types) -> dict[str, Any]:
     if flags:
         record["flags"] = flags
     if method.body is not None and method.body.names:
-        record["body"] = _object(method.body, types)
+        record["body"] = union(_members(method.body, types))
     if streams and "stream" in record.get("body", {}).get("properties", {}):
         _either(record["body"])
     if method.query is not None:
-        record["query"] = _object(method.query, types)
+        record["query"] = _together(_members(method.query, types))
         if method.event is not None and "stream" in record["query"]["properties"]:
             _either(record["query"])
     return record
 
 
-def _object(fields: Fields, types: Types) -> Schema:
-    """The schema of the fields; of a union of params types, what all of them together say."""
+def _members(fields: Fields, types: Types) -> list[Schema]:
+    """The schema of the fields; several if the params type is a union."""
     members = (
         typing.get_args(fields.type)
         if typing.get_origin(fields.type) is typing.Union
         else (fields.type,)
     )
-    schemas = [types.object(member, only=fields.names) for member in members]
+    return [types.object(member, only=fields.names) for member in members]
+
+
+def _together(schemas: list[Schema]) -> Schema:
+    """What all of a query's forms together say: they are one for streams and one without."""
     result = schemas[0]
     for other in schemas[1:]:
         for name, schema in other["properties"].items():

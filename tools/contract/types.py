@@ -74,12 +74,12 @@ class Types:
             return self._union(typing.get_args(hint), closed=closed)
         if origin is typing.Literal:
             return _literal(typing.get_args(hint))
-        if _is_object(hint):
+        if is_object(hint):
             return self._reference(hint, closed=closed)
         return self._container(hint, origin, closed=closed)
 
     def _container(self, hint: Any, origin: Any, *, closed: bool) -> Schema:
-        if _is_file(hint, origin):
+        if is_file(hint, origin):
             return {"type": "string", "format": "binary"}
         if hint in (object, Any, typing_extensions.Any):
             return {}
@@ -122,7 +122,7 @@ class Types:
         """The schema of a TypedDict or a model. `only`: these fields, by their Python names."""
         properties: Schema = {}
         required: list[str] = []
-        for field in _fields(hint):
+        for field in fields_of(hint):
             if only and field.python not in only:
                 continue
             schema = self.schema(field.hint, closed=self._closed_within(field.wire, closed=closed))
@@ -208,18 +208,18 @@ def _literal(values: tuple[Any, ...]) -> Schema:
     return {"type": kinds[0] if len(kinds) == 1 else kinds, "enum": list(values)}
 
 
-def _is_object(hint: Any) -> bool:
+def is_object(hint: Any) -> bool:
     hint = typing.get_origin(hint) or hint
     if not inspect.isclass(hint):
         return False
     return typing_extensions.is_typeddict(hint) or issubclass(hint, pydantic.BaseModel)
 
 
-def _is_file(hint: Any, origin: Any) -> bool:
+def is_file(hint: Any, origin: Any) -> bool:
     return hint in (bytes, typing.IO, os.PathLike) or origin in (typing.IO, os.PathLike, tuple)
 
 
-def _fields(owner: Any) -> Iterator[Field]:
+def fields_of(owner: Any) -> Iterator[Field]:
     """The fields of a TypedDict or a model, in their order."""
     models = getattr(owner, "model_fields", None)
     if models is not None:

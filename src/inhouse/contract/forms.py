@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from inhouse.contract.parse import parse
+from inhouse.errors import BadRequest
+
 Schema = dict[str, Any]
 Json = dict[str, Any]
 
@@ -98,6 +101,8 @@ class Coercer:
         if not isinstance(value, str):
             return [value] if arrays and len(arrays) == len(branches) else value
         scalar = _scalar(branches, value)
+        if scalar is value and value[:1] in ("{", "["):
+            return _structured(branches, value)
         if scalar is value and arrays and not any(_takes_text(b, value) for b in branches):
             return [self.coerce(arrays[0].get("items", {}), value)]
         return scalar
@@ -138,6 +143,17 @@ def _scalar(branches: list[Schema], text: str) -> Any:
     if "boolean" in kinds and text in ("true", "false"):
         return text == "true"
     return text
+
+
+def _structured(branches: list[Schema], text: str) -> Any:
+    """A part of a form may be JSON, as `session` of a call is."""
+    kinds = {kind for branch in branches for kind in _kinds(branch)}
+    if kinds & {"string"} or not kinds & {"object", "array"}:
+        return text
+    try:
+        return parse(text.encode())
+    except (BadRequest, UnicodeEncodeError):
+        return text
 
 
 def _takes_text(schema: Schema, text: str) -> bool:
