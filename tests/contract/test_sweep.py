@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import typing_extensions
 from openai import NotGiven, Omit, OpenAI
+from tests.contract.wiretap import check, find, record
 from tools.contract.sdk import Method, methods
 from tools.contract.types import fields_of, is_file, is_object
-
-from tests.contract.wiretap import check, find, record
 
 NOT_SENT = {"extra_headers", "extra_query", "extra_body", "timeout", "self"}
 NOT_SENT |= {"output_type", "tool_handlers"}  # used in the client itself
@@ -51,10 +50,9 @@ def sample(hint: Any, turn: int, values: dict[str, Any], name: str = "", depth: 
         return again(arguments[0])
     if is_file(hint, origin):
         return ("folder/name.txt", b"data")
-    if hint in SCALARS:
-        return values.get(name, SCALARS[hint]) if hint in (int, str) else SCALARS[hint]
-    if origin is typing.Literal:
-        return arguments[turn % len(arguments)]
+    if hint in SCALARS or origin is typing.Literal:
+        plain = arguments[turn % len(arguments)] if arguments else SCALARS[hint]
+        return values.get(name, plain) if hint in (int, str) else plain
     if origin in (typing.Union, types.UnionType):
         members = [m for m in arguments if m not in (type(None), Omit, NotGiven)]
         return again(members[turn % len(members)])
@@ -64,9 +62,8 @@ def sample(hint: Any, turn: int, values: dict[str, Any], name: str = "", depth: 
             for field in fields_of(hint)
             if field.required or depth < 8
         }
-    if "dict" in str(origin) or "Mapping" in str(origin):
-        return {"key": again(arguments[1])}
-    return [again(arguments[0])]
+    inner = again(arguments[-1])
+    return {"key": inner} if "dict" in str(origin) or "Mapping" in str(origin) else [inner]
 
 
 def arguments(

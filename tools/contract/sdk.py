@@ -168,8 +168,9 @@ class _Reader:
         return eval(ast.unparse(node), self.scope)  # noqa: S307 - an expression of the pinned package
 
     def _event(self, node: ast.expr | None) -> Any:
-        """The X of `Stream[X]`."""
+        """The X of `Stream[X]`, or of a class whose first base that is."""
         value = self._value(node)
+        value = next(iter(getattr(value, "__orig_bases__", ())), value)
         return next(iter(getattr(value, "__args__", ())), None)
 
     def _fields(self, node: ast.expr | None) -> Fields | None:
