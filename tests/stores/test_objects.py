@@ -276,3 +276,41 @@ async def test_pages_walk_through_everything_once_in_order_and_back(
             scope, Page(after=expected[0], before=cursor, limit=50, order=order), metadata=metadata
         )
         assert [body["id"] for body in between.data] == expected[1:place]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"page": Page(after="file-0001")},
+        {"page": Page(before="file-0001", order="asc")},
+        {"parent": "vs_1"},
+        {"status": "done"},
+        {"where": {"purpose": "x"}},
+        {"where": {"owner": "x"}, "status": "done"},
+        {"metadata": {"a": "b"}},
+        {"metadata": {"a": "b", "c": "d"}, "where": {"purpose": "x"}},
+    ],
+)
+async def test_lists_use_indexes_only_and_never_sort(
+    database: Database, scope: Scope, how: dict[str, Any]
+) -> None:
+    plans = list[str]()
+
+    class Explaining:
+        """Answers each query with nothing, and notes how it would be done."""
+
+        async def read(self, sql: str, params: Any) -> list[Any]:
+            rows = await database.read(f"EXPLAIN QUERY PLAN {sql}", params)
+            plans.extend(row[3] for row in rows)
+            return []
+
+    files = Collection(Explaining(), "file", "file", keys=("purpose", "owner"))  # type: ignore[arg-type]
+    await files.list(scope, how.pop("page", Page()), **how)
+    assert plans
+    for step in plans:
+        assert "SCAN" not in step, plans
+        assert "TEMP B-TREE" not in step, plans
+    for number, field in enumerate(files.keys, 1):
+        if field in how.get("where", {}) and "metadata" not in how:
+            assert f"objects_by_key{number}" in plans[0]

@@ -13,13 +13,13 @@ START = 1_700_006_400
 
 @pytest.fixture
 async def usage(database: Database, scope_of: Callable[..., Scope]) -> UsageStore:
-    def row(at: float, project: str, model: str, *counts: int, status: int = 200) -> None:
+    def row(at: int, project: str, model: str, *counts: int, status: int = 200) -> None:
         scope = replace(scope_of(project), usage=Usage(model, *counts))
         rows.append(recording(scope, "POST /chat/completions", status, START + at))
 
     rows = []
     row(0, "proj_1", "m", 10, 4, 5, 1)
-    row(DAY - 0.001, "proj_2", "m", 100, 0, 50, 0)
+    row(DAY - 1, "proj_2", "m", 100, 0, 50, 0)
     row(DAY, "proj_1", "n", 1, 0, 1, 0)
     row(DAY + 5, "proj_1", "m", 2, 0, 2, 0)
     row(DAY + 6, "proj_1", "m", 7, 0, 0, 0, status=429)

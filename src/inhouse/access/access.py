@@ -19,7 +19,7 @@ from inhouse.stores.secret import Secret
 from inhouse.stores.usage import recording
 
 _CACHED = 100_000
-_USED_EVERY = 60.0
+_USED_EVERY = 60
 """Seconds between two notes of a key's last use."""
 
 
@@ -59,7 +59,7 @@ class Access:
         self._anybody: Principal | None = None
         self._generation = database.generation
         self._principals: dict[tuple[str, str | None, str | None], Principal] = {}
-        self._noted: dict[str, float] = {}
+        self._noted: dict[str, int] = {}
 
     # Keys
 
@@ -155,14 +155,14 @@ class Access:
 
     async def record(self, scope: Scope, operation: str, status: int = 200) -> None:
         """Keep what the request has used (`scope.usage`); done when it is on disk."""
-        now = self._clock.now()
+        now = int(self._clock.now())
         statement = recording(scope, operation, status, now)
         key_id = scope.principal.key_id
-        if now - self._noted.get(key_id, 0.0) < _USED_EVERY:
+        if now - self._noted.get(key_id, 0) < _USED_EVERY:
             await self._database.write(statement, quiet=True)
         else:
             self._noted[key_id] = now
-            await self._database.write(statement, used(key_id, int(now)), quiet=True)
+            await self._database.write(statement, used(key_id, now), quiet=True)
 
     # Inside
 

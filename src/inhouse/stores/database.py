@@ -8,6 +8,7 @@ Rules for all SQL in `stores/`, so that it runs unchanged on SQLite and PostgreS
 ?`.
   A missing project or parent is `''`, not NULL, so that it can be compared and be unique.
 - Bodies are JSON in TEXT columns. Text in any other column holds no NUL (`bodies.lifted`).
+- Ids are compared by code point (`COLLATE "C"` on PostgreSQL), and lists page by them.
 - Instants are seconds since the epoch.
 - A read never shares a transaction with a write. What depends on a read is written with a
   condition (`WHERE version = ?`) and an expected row count, and tried again on `Stale`; counters

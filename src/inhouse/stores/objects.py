@@ -41,7 +41,17 @@ _UPDATE = (
 )
 _GET = f"SELECT body, version FROM objects WHERE {_ONE}"  # noqa: S608
 _DELETE = f"DELETE FROM objects WHERE {_ONE}"  # noqa: S608
-_OTHER_METADATA = (
+# A list reads `objects`; with metadata it begins at the index of one pair. Tables, the alias of the
+# one it begins at, and the column that orders it.
+_PLAIN = ("objects o", "o", "o.id")
+_BY_METADATA = (
+    "object_metadata m JOIN objects o"
+    " ON o.kind = m.kind AND o.id = m.object AND o.parent = m.parent",
+    "m",
+    "m.object",
+)
+_FIRST_PAIR = " AND m.name = ? AND m.value = ?"
+_OTHER_PAIR = (
     " AND EXISTS (SELECT 1 FROM object_metadata x WHERE x.kind = o.kind AND x.object = o.id"
     " AND x.parent = o.parent AND x.name = ? AND x.value = ?)"
 )
@@ -100,28 +110,15 @@ class Collection:
 
         `where` compares fields named in `keys`; `metadata` must have all the given pairs.
         """
-        pairs = list((metadata or {}).items())
-        table, column = (
-            (
-                "object_metadata m JOIN objects o ON o.kind = m.kind AND o.id = m.object"
-                " AND o.parent = m.parent",
-                "m.object",
-            )
-            if pairs
-            else ("objects o", "o.id")
-        )
-        conditions = ""
-        params: Values = []
-        source = "m" if pairs else "o"
-        for name, value in self._filters(scope, parent, status, where or {}):
-            alias = source if name in {"organization", "project", "kind"} else "o"
-            conditions += f" AND {alias}.{name} = ?"
-            params.append(value)
-        if pairs:
-            conditions += " AND m.name = ? AND m.value = ?" + _OTHER_METADATA * (len(pairs) - 1)
-            params += [bodies.lifted(text) for pair in pairs for text in pair]
+        tables, alias, column = _BY_METADATA if metadata else _PLAIN
+        filters = self._filters(scope, alias, parent, status, where or {})
+        conditions = " AND ".join(f"{name} = ?" for name, _ in filters)
+        params: Values = [value for _, value in filters]
+        if metadata:
+            conditions += _FIRST_PAIR + _OTHER_PAIR * (len(metadata) - 1)
+            params += [bodies.lifted(text) for pair in metadata.items() for text in pair]
         bounds, values, tail = window(column, page)
-        sql = f"SELECT o.body FROM {table} WHERE {conditions[5:]}{bounds}{tail}"  # noqa: S608
+        sql = f"SELECT o.body FROM {tables} WHERE {conditions}{bounds}{tail}"  # noqa: S608
         rows = await self.database.read(sql, [*params, *values])
         return listing([bodies.load(row[0]) for row in rows], page)
 
@@ -197,15 +194,20 @@ class Collection:
         return scope.organization, "" if self.organization_wide else scope.project or ""
 
     def _filters(
-        self, scope: Scope, parent: str, status: str | None, where: Mapping[str, str]
+        self, scope: Scope, alias: str, parent: str, status: str | None, where: Mapping[str, str]
     ) -> Sequence[tuple[str, str]]:
+        """Columns and the values they must have. What both tables have is asked of `alias`."""
         organization, project = self._owner(scope)
-        filters = [("organization", organization), ("project", project), ("kind", self.kind)]
-        filters += [("parent", bodies.lifted(parent))]
+        filters = [
+            (f"{alias}.organization", organization),
+            (f"{alias}.project", project),
+            (f"{alias}.kind", self.kind),
+            (f"{alias}.parent", bodies.lifted(parent)),
+        ]
         if status is not None:
-            filters.append(("status", bodies.lifted(status)))
+            filters.append(("o.status", bodies.lifted(status)))
         for field, value in where.items():
-            filters.append((f"key{self.keys.index(field) + 1}", bodies.lifted(value)))
+            filters.append((f"o.key{self.keys.index(field) + 1}", bodies.lifted(value)))
         return filters
 
     def _lifted(self, body: Json) -> Sequence[str | None]:

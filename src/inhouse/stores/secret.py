@@ -6,7 +6,6 @@ the first start. It is a list: the first one is used for what is new, the others
 old, so that a secret can be rotated.
 """
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -28,7 +27,7 @@ class Secret:
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
         """A key of 32 bytes for `purpose` from each secret, newest first."""
-        return tuple(hmac.digest(value, purpose.encode(), hashlib.sha256) for value in self.values)
+        return tuple(hmac.digest(value, purpose.encode(), "sha256") for value in self.values)
 
 
 def load(data: Path, configured: Sequence[str] = ()) -> Secret:

@@ -14,7 +14,9 @@ _INSERT = (
     " status, input, cached, output, reasoning, first_token_seconds, request_id)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_SUMS = "COUNT(*), SUM(input), SUM(cached), SUM(output), SUM(reasoning)"
+_SUMS = "COUNT(*), " + ", ".join(
+    f"CAST(SUM({column}) AS BIGINT)" for column in ("input", "cached", "output", "reasoning")
+)
 _GROUPS = ("project", "owner", "key_id", "operation", "model", "batch")
 
 
@@ -31,7 +33,7 @@ class Sums:
     reasoning: int
 
 
-def recording(scope: Scope, operation: str, status: int, now: float) -> Statement:
+def recording(scope: Scope, operation: str, status: int, now: int) -> Statement:
     """The statement that keeps what the request has used."""
     usage, principal = scope.usage, scope.principal
     return Statement(
@@ -44,7 +46,7 @@ def recording(scope: Scope, operation: str, status: int, now: float) -> Statemen
             now,
             operation,
             usage.model or "",
-            scope.priority == "batch",
+            int(scope.priority == "batch"),
             status,
             usage.input,
             usage.cached,
@@ -82,7 +84,7 @@ class UsageStore:
         for field, values in (where or {}).items():
             conditions += f" AND {_known(field)} IN ({', '.join('?' * len(values))})"
             params += values
-        bucket = f"CAST((created - {int(start)}) / {int(width)} AS INTEGER)"
+        bucket = f"(created - {int(start)}) / {int(width)}"
         columns = [bucket, *(_known(field) for field in group_by)]
         numbers = ", ".join(str(number + 1) for number in range(len(columns)))
         sql = (

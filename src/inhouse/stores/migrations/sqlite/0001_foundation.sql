@@ -58,9 +58,9 @@ CREATE TABLE objects (
     PRIMARY KEY (kind, id, parent)
 );
 CREATE INDEX objects_by_project ON objects (organization, project, kind, parent, id);
-CREATE INDEX objects_by_key1 ON objects (organization, project, kind, key1, id)
+CREATE INDEX objects_by_key1 ON objects (organization, project, kind, parent, key1, id)
     WHERE key1 IS NOT NULL;
-CREATE INDEX objects_by_key2 ON objects (organization, project, kind, key2, id)
+CREATE INDEX objects_by_key2 ON objects (organization, project, kind, parent, key2, id)
     WHERE key2 IS NOT NULL;
 CREATE UNIQUE INDEX objects_unique ON objects (organization, project, kind, parent, unique_key)
     WHERE unique_key IS NOT NULL;
@@ -76,7 +76,7 @@ CREATE TABLE object_metadata (
     PRIMARY KEY (kind, object, parent, name)
 );
 CREATE INDEX object_metadata_by_value
-    ON object_metadata (organization, project, kind, name, value, object);
+    ON object_metadata (organization, project, kind, parent, name, value, object);
 
 -- Stored chat completions: the completion is an object; here is what it was made from.
 
@@ -118,7 +118,7 @@ CREATE TABLE usage (
     project TEXT NOT NULL,
     owner TEXT NOT NULL,            -- user or service account
     key_id TEXT NOT NULL,
-    created DOUBLE PRECISION NOT NULL,
+    created BIGINT NOT NULL,
     operation TEXT NOT NULL,
     model TEXT NOT NULL,            -- '' if none
     batch INTEGER NOT NULL,         -- 1: a line of a batch
