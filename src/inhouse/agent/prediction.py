@@ -1,0 +1,52 @@
+"""How much of a predicted output came true, in tokens."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+
+from inhouse.agent.turn import Event, Events, Predicted
+from inhouse.engines.text import Text, Usage
+
+Tokenize = Callable[[str], Awaitable[Sequence[int]]]
+"""The model's own tokenizer."""
+
+
+def common(output: Sequence[int], prediction: Sequence[int]) -> int:
+    """The length of the longest common subsequence.
+
+    Hyyrö's bit-parallel algorithm (2004): one row of the table is an integer with a bit per token
+    of the prediction, so a step costs a few operations on it, not a walk along it.
+    """
+    places: dict[int, int] = {}
+    for at, token in enumerate(prediction):
+        places[token] = places.get(token, 0) | 1 << at
+    full = (1 << len(prediction)) - 1
+    row = full
+    for token in output:
+        hits = row & places.get(token, 0)
+        row = (row + hits | row - hits) & full
+    return len(prediction) - row.bit_count()
+
+
+async def compared(events: Events, prediction: str, tokenize: Tokenize) -> Events:
+    """The turn's batches, with a `Predicted` before the usage: tokens of the prediction that the
+    output has and that it lacks, over all choices.
+    """
+    texts: dict[int, list[str]] = {}
+    async with aclosing(events):
+        async for batch in events:
+            out: list[Event] = []
+            for event in batch:
+                if isinstance(event, Text):
+                    texts.setdefault(event.choice, []).append(event.text)
+                elif isinstance(event, Usage):
+                    out.append(await _predicted(texts, prediction, tokenize))
+                out.append(event)
+            yield out
+
+
+async def _predicted(texts: dict[int, list[str]], prediction: str, tokenize: Tokenize) -> Predicted:
+    expected = await tokenize(prediction)
+    accepted = 0
+    for pieces in texts.values():
+        accepted += common(await tokenize("".join(pieces)), expected)
+    return Predicted(accepted, len(expected) * max(1, len(texts)) - accepted)
