@@ -25,6 +25,8 @@ from inhouse.stores.errors import DataFolderError
 BLOBS = "blobs"
 MANIFEST = "manifest.json"
 _FORMAT = 1
+_MOUNT = "lost+found"
+"""What the top folder of a volume may hold and still be empty."""
 _CHUNK = 1 << 20
 
 
@@ -55,21 +57,22 @@ def restore(source: Path, data: Path) -> None:
     Everything is checked (sums, the database's integrity, its version) before `data` gets anything.
     DataFolderError, DataTooNew.
     """
-    if data.exists() and any(data.iterdir()):
+    made = not data.exists()
+    if not made and any(entry.name != _MOUNT for entry in data.iterdir()):
         raise DataFolderError(f"{data} is not empty. Restore into an empty folder.")
-    data.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".restore-", dir=data.parent) as folder:
-        unpacked = Path(folder) / "data"
-        unpacked.mkdir(mode=0o700)
-        try:
-            _unpack(source, unpacked)
-        except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
-            raise DataFolderError(f"{source} is not a whole backup: {error}.") from error
-        _check(unpacked / connections.FILE, source)
-        if data.exists():
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        # Inside of it, as it may be a mounted volume: a rename does not cross file systems.
+        with tempfile.TemporaryDirectory(prefix=".restore-", dir=data) as folder:
+            _unpack_checked(source, Path(folder))
+            entries = list(Path(folder).iterdir())
+            for entry in sorted(entries, key=lambda path: path.name == connections.FILE):
+                entry.rename(data / entry.name)  # the database last: then the folder is whole
+        _sync(data)
+    except BaseException:
+        if made:
             data.rmdir()
-        unpacked.rename(data)
-    _sync(data.parent)
+        raise
 
 
 def _snapshot(database: Path, target: Path) -> None:
@@ -126,6 +129,14 @@ def _header(name: str, size: int) -> tarfile.TarInfo:
     header = tarfile.TarInfo(name)
     header.size, header.mode = size, 0o600
     return header
+
+
+def _unpack_checked(source: Path, folder: Path) -> None:
+    try:
+        _unpack(source, folder)
+    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
+        raise DataFolderError(f"{source} is not a whole backup: {error}.") from error
+    _check(folder / connections.FILE, source)
 
 
 def _unpack(source: Path, folder: Path) -> None:

@@ -4,23 +4,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from inhouse import errors
 from inhouse.stores.bodies import lifted
 
 Json = dict[str, Any]
 Order = Literal["asc", "desc"]
+
+LARGEST_PAGE = 10_000
+"""Of any list of the API; most have smaller ones in the contract."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Which part of a list: `limit` entries after or before the one with a given id.
 
-    `before` alone gives the entries next to it, still in `order`.
+    `before` alone gives the entries next to it, still in `order`. BadRequest if `limit` is out of
+    range.
     """
 
     after: str | None = None
     before: str | None = None
     limit: int = 20
     order: Order = "desc"
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise self._refused("below minimum", "Expected a value >= 1", "integer_below_min_value")
+        if self.limit > LARGEST_PAGE:
+            expected = f"Expected a value <= {LARGEST_PAGE}"
+            raise self._refused("above maximum", expected, "integer_above_max_value")
+
+    def _refused(self, side: str, expected: str, code: str) -> errors.BadRequest:
+        message = (
+            f"Invalid 'limit': integer {side} value. {expected}, but got {self.limit} instead."
+        )
+        return errors.BadRequest(message, param="limit", code=code)
 
     @property
     def backwards(self) -> bool:
