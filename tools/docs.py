@@ -13,6 +13,7 @@ from pathlib import Path
 
 from inhouse.cli import COMMANDS, conformance
 from inhouse.contract import Contract
+from inhouse.engines.catalogue import seed
 from inhouse.services import operations
 from inhouse.settings import Option, Settings, Upstream, options
 
@@ -113,7 +114,24 @@ def works_today() -> str:
     return conformance.markdown(lines)
 
 
+def catalogue() -> str:
+    """The models that can be pulled by their name."""
+    rows = ["| model | what | source | licence |", "| --- | --- | --- | --- |"]
+    for entry in seed().entries.values():
+        source = entry.source.partition("#")[0]
+        rows.append(f"| `{entry.id}` | {entry.description} | `{source}` | {entry.licence} |")
+    return "\n".join(rows)
+
+
+def aliases() -> str:
+    """The alias rules of a fresh data folder."""
+    rows = ["| name | model |", "| --- | --- |"]
+    return "\n".join(rows + [f"| `{name}` | `{to}` |" for name, to in seed().aliases.items()])
+
+
 _MAKERS = {
+    "aliases": aliases,
+    "catalogue": catalogue,
     "settings": settings,
     "upstreams": upstreams,
     "commands": commands,

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Generator, Iterable
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from inhouse.settings import Settings
 
 Json = dict[str, Any]
 
+_CLOUD_MODEL = "gpt-5.2"
 _HELP = "/exit ends, /clear forgets the conversation, Ctrl-C stops an answer."
 
 
@@ -148,8 +149,11 @@ def _server(settings: Settings, url: str | None) -> Generator[Any]:
 
 
 def _default_model(client: Any) -> str:
-    from inhouse.cli.failures import Failure  # noqa: PLC0415
+    """What the alias rules make of a cloud's model, or else the first model there is."""
+    from inhouse.cli.failures import Failure  # noqa: PLC0415 - --help needs nothing of it
 
+    with suppress(Failure):
+        return client.get(f"/models/{_CLOUD_MODEL}")["id"]
     models = [model["id"] for model in client.get("/models")["data"]]
     if not models:
         raise Failure("The server has no model. Pull one: inhouse models pull --defaults")

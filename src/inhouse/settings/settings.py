@@ -225,6 +225,11 @@ class Settings:
         kind=BOOLEAN,
         help="The default alias rules: names of the cloud's models lead to the default models.",
     )
+    default_models: bool = _setting(
+        default=True,
+        kind=BOOLEAN,
+        help="Fetch the default models at the start, if they are not in the cache.",
+    )
     fetch_allow: tuple[str, ...] = _setting(
         (),
         LIST,
