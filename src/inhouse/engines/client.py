@@ -59,29 +59,38 @@ class OpenAICompatible:
 
     async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
         """See `TextEngine`. Raises `APIError`; after the first batch it is a `ServerError`."""
+        legacy = call.kind == "completion"
         body = self._fields.apply(call.body)
         body["model"] = self._model
         if body.get("stream"):
             body["stream_options"] = {"include_usage": True}
         else:
             body.pop("stream_options", None)
-        legacy = call.kind == "completion"
-        path = "/completions" if legacy else "/chat/completions"
-        encoded = _ENCODE(body)
         deltas = Deltas(call.body.get("logprobs" if legacy else "top_logprobs") or 0)
-        reply = await self._endpoints.post(path, encoded, legacy=legacy)
-        try:
-            if reply.response.headers.get("content-type", "").startswith("text/event-stream"):
-                async for batch in _stream(reply, deltas, len(encoded)):
-                    yield batch
-            else:
-                yield await _whole(reply, deltas, len(encoded))
-        finally:
-            reply.response.close()
+        async for batch in send(self._endpoints, body, deltas, legacy=legacy):
+            yield batch
 
     async def models(self) -> list[Json]:
         """What the upstream lists."""
         return (await self._endpoints.get("/models")).get("data") or []
+
+
+async def send(
+    endpoints: Endpoints, body: Json, deltas: Deltas, *, legacy: bool = False
+) -> AsyncGenerator[Sequence[Delta], None]:
+    """Send a body as it is and read the answer through `deltas`. Closing the iterator closes the
+    connection."""
+    encoded = _ENCODE(body)
+    path = "/completions" if legacy else "/chat/completions"
+    reply = await endpoints.post(path, encoded, legacy=legacy)
+    try:
+        if reply.response.headers.get("content-type", "").startswith("text/event-stream"):
+            async for batch in _stream(reply, deltas, len(encoded)):
+                yield batch
+        else:
+            yield await _whole(reply, deltas, len(encoded))
+    finally:
+        reply.response.close()
 
 
 async def _whole(reply: Reply, deltas: Deltas, prompt_bytes: int) -> Sequence[Delta]:

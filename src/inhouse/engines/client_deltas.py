@@ -110,8 +110,9 @@ class Deltas:
     `top_logprobs` alternatives of each token are kept: some servers send more than they were
     asked for."""
 
-    def __init__(self, top_logprobs: int = 0) -> None:
+    def __init__(self, top_logprobs: int = 0, *, usage_per_choice: bool = False) -> None:
         self._top = top_logprobs
+        self._per_choice = usage_per_choice
         self._choices: dict[int, _Choice] = {}
         self._usage: UsageIn | None = None
         self._said = 0
@@ -125,7 +126,7 @@ class Deltas:
     def add(self, chunk: Chunk, out: list[Delta]) -> None:
         """Append the chunk's deltas to `out`."""
         if chunk.usage is not None:
-            self._usage = chunk.usage
+            self._usage = self._added(chunk.usage) if self._per_choice else chunk.usage
         for each in chunk.choices or ():
             index = each.index
             choice = self._choices.get(index)
@@ -216,6 +217,15 @@ class Deltas:
         if mapped == "stop" and choice.calls:
             mapped = "tool_calls"
         out.append(Finish(index, mapped))
+
+    def _added(self, usage: UsageIn) -> UsageIn:
+        """The prompt was read once, the choices were all written."""
+        if self._usage is not None:
+            self._usage.completion_tokens = (self._usage.completion_tokens or 0) + (
+                usage.completion_tokens or 0
+            )
+            return self._usage
+        return usage
 
     def _count(self, prompt_bytes: int) -> Usage:
         usage = self._usage or UsageIn()

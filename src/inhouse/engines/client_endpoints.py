@@ -60,6 +60,7 @@ class Endpoints:
     ) -> None:
         if not base_urls:
             raise ValueError("an upstream needs a base_url")
+        self.base_url = base_urls[0]
         self.endpoints = [Endpoint(Origin.parse(url)) for url in base_urls]
         self._limits = limits or Limits()
         self._retries = retries
@@ -73,10 +74,6 @@ class Endpoints:
     def use_key(self, api_key: str) -> None:
         """The key to send from now on."""
         self._key = (("authorization", f"Bearer {api_key}"),)
-
-    def move(self, base_url: str) -> None:
-        """The one endpoint listens elsewhere from now on."""
-        self.endpoints = [Endpoint(Origin.parse(base_url))]
 
     @property
     def healthy(self) -> bool:
@@ -122,11 +119,14 @@ class Endpoints:
                     break
         raise failure
 
-    async def get(self, path: str) -> Json:
-        """GET `{base}{path}` from the first endpoint that answers with 200, as JSON. Raises
-        `Unavailable`."""
+    async def get(self, path: str, *, root: bool = False) -> Json:
+        """GET `{base}{path}` (`root`: at the server's root) from the first endpoint that answers
+        200.
+
+        Returns the JSON of the answer. Raises `Unavailable`.
+        """
         for endpoint in sorted(self.endpoints, key=lambda each: not each.healthy):
-            answer = await self._get(endpoint, path)
+            answer = await self._get(endpoint, path, root=root)
             if answer and answer[0] == 200:
                 with contextlib.suppress(msgspec.DecodeError):
                     return msgspec.json.decode(answer[1], type=dict)
@@ -191,13 +191,15 @@ class Endpoints:
             return _Again(failure)
         return _Again(failure) if isinstance(failure, RateLimited) else failure
 
-    async def _get(self, endpoint: Endpoint, path: str) -> tuple[int, bytes] | None:
+    async def _get(
+        self, endpoint: Endpoint, path: str, *, root: bool = False
+    ) -> tuple[int, bytes] | None:
         limits = Limits(self._limits.connect, 10.0, 10.0)
         try:
             response = await self._wire.request(
                 endpoint.origin,
                 "GET",
-                endpoint.origin.prefix + path,
+                path if root else endpoint.origin.prefix + path,
                 headers=self._key,
                 limits=limits,
             )

@@ -57,7 +57,7 @@ class ThinkMarkers:
             self._inside, self._trim, self._held = False, True, after
             first: list[Text | Reasoning] = [Reasoning(choice, thought)] if thought else []
             return first + self._answer(choice, None)
-        keep = _overlap(thought, _CLOSE)
+        keep = overlap(thought, _CLOSE)
         self._held = thought[len(thought) - keep :]
         thought = thought[: len(thought) - keep]
         return [Reasoning(choice, thought)] if thought else []
@@ -72,6 +72,6 @@ class ThinkMarkers:
         return [Text(choice, text, logprobs)]
 
 
-def _overlap(text: str, marker: str) -> int:
+def overlap(text: str, marker: str) -> int:
     """How many characters at the end of `text` may be the beginning of `marker`."""
     return next((n for n in range(len(marker) - 1, 0, -1) if text.endswith(marker[:n])), 0)

@@ -60,7 +60,7 @@ def _listen(params: Any, launch: Launch) -> None:
     params.api_keys = [launch.key]
     params.ui = params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = False
     params.verbosity = _ERRORS_ONLY
-    params.n_threads_http = launch.spec.parallel + 4
+    params.n_threads_http = 2 * launch.spec.parallel + 8  # a kept connection holds one
 
 
 def _load(params: Any, spec: ChildSpec) -> None:
@@ -69,6 +69,7 @@ def _load(params: Any, spec: ChildSpec) -> None:
     params.n_ctx = spec.context_length * spec.parallel
     params.cache_ram_mib = spec.cache_mib
     params.cpuparams.poll = 0
+    params.prefill_assistant = False  # an assistant's message is a message, not a beginning
     if spec.threads:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = spec.threads
     if spec.mmproj:

@@ -1,0 +1,269 @@
+"""What an output may be, as a grammar: tools, tool_choice and response_format turned into
+llguidance's Lark dialect.
+
+The form of a call in the model's text:
+
+    <tool_call>{"name":"f","arguments":{...}}      a function, its arguments held to its schema
+    <tool_call>name                                a custom tool, its input as it is
+    ...</tool_call>
+
+Several calls stand on lines of their own. Knows nothing of prompts; what is refused here is a 400
+that names the parameter.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from inhouse.engines.embedded.grammars import check_grammar, check_lark, check_regex, check_schema
+from inhouse.engines.text import Json
+from inhouse.errors import BadRequest
+
+MARKER = "<tool_call>"
+END = "</tool_call>"
+_MOST_CALLS = 8
+"""Calls in one answer, where parallel calls are allowed: a small model may not find an end by
+itself."""
+_COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+_UNESCAPED_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)/")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool of the request: where it stands there, and what it takes."""
+
+    at: int
+    kind: Literal["function", "custom"]
+    name: str
+    description: str
+    spec: Json
+
+    @property
+    def param(self) -> str:
+        """Where its schema or grammar stands in the request."""
+        field = "function.parameters" if self.kind == "function" else "custom.format"
+        return f"tools[{self.at}].{field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which tools may be called, and whether one must be."""
+
+    tools: tuple[Tool, ...]
+    required: bool
+    parallel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """The grammar, or None for free text."""
+
+    grammar: str | None
+    choice: Choice
+
+
+def tools_of(body: Json) -> list[Tool]:
+    """The request's tools, legacy functions among them."""
+    tools: list[Json] = list(body.get("tools") or ())
+    tools += [{"type": "function", "function": each} for each in body.get("functions") or ()]
+    return [
+        Tool(
+            at,
+            tool["type"],
+            tool[tool["type"]]["name"],
+            tool[tool["type"]].get("description") or "",
+            tool[tool["type"]],
+        )
+        for at, tool in enumerate(tools)
+    ]
+
+
+def choice_of(body: Json) -> Choice:
+    """`tool_choice`, in all its forms, over the request's tools. Raises `BadRequest` on a tool that
+    is not there."""
+    tools = tools_of(body)
+    parallel = body.get("parallel_tool_calls") is True
+    wanted: Any = body.get("tool_choice") or body.get("function_call") or "auto"
+    if wanted == "none" or not tools:
+        return Choice((), required=False, parallel=parallel)
+    if isinstance(wanted, str):
+        return Choice(tuple(tools), required=wanted == "required", parallel=parallel)
+    if wanted.get("type") == "allowed_tools":
+        allowed = wanted["allowed_tools"]
+        names = [_named(each) for each in allowed["tools"]]
+        chosen = tuple(_find(tools, name) for name in dict.fromkeys(names))
+        return Choice(chosen, required=allowed["mode"] == "required", parallel=parallel)
+    return Choice((_find(tools, _named(wanted)),), required=True, parallel=False)
+
+
+def constrain(body: Json) -> Constraint:
+    """The grammar that holds the output to what the request asks for. Raises `BadRequest`."""
+    choice = choice_of(body)
+    answer = _answer(body)
+    if not choice.tools:
+        return Constraint(_lark(f"start: {answer}") if answer else None, choice)
+    rules = [f"t{tool.at}: {_call(tool)}" for tool in choice.tools]
+    call = " | ".join(f"t{tool.at}" for tool in choice.tools)
+    more = f'("\\n{MARKER}" call){{0,{_MOST_CALLS - 1}}}' if choice.parallel else ""
+    rules += [f"call: {call}", f"calls: call {more}"]
+    if choice.required:
+        start = [f'start: "{MARKER}" calls']
+    elif answer:
+        start = [f'start: answer | "{MARKER}" calls', f"answer: {answer}"]
+    else:
+        start = [
+            "start: TEXT | before calls",
+            f"TEXT: /(?s:.*)/ & ~/(?s:.*){MARKER}(?s:.*)/",
+            f"before[lazy]: /(?s:.*){MARKER}/",
+        ]
+    if any(tool.kind == "custom" for tool in choice.tools):
+        start.append(f"raw[lazy]: /(?s:.*){_slashed(END)}/")
+    grammar = _lark("\n".join([*start, *rules]))
+    check_grammar(grammar, "tools")
+    return Constraint(grammar, choice)
+
+
+def _answer(body: Json) -> str | None:
+    """What holds the whole answer, as a Lark expression; None if nothing does."""
+    wanted: Json = body.get("response_format") or {"type": "text"}
+    given = [name for name in _GUIDES if body.get(name) is not None]
+    if wanted["type"] != "text":
+        given.insert(0, "response_format")
+    if not given:
+        return None
+    if len(given) > 1:
+        raise BadRequest(
+            f"'{given[0]}' and '{given[1]}' cannot both be given.",
+            param=given[1],
+            code="invalid_parameter_combination",
+        )
+    if given[0] == "response_format":
+        return _formatted(wanted)
+    return _GUIDES[given[0]](body[given[0]])
+
+
+def _formatted(wanted: Json) -> str:
+    if wanted["type"] == "json_object":
+        return f"%json {_schema_text({'type': 'object'}, strict=True)}"
+    named: Json = wanted["json_schema"]
+    schema = _schema_text(named.get("schema") or {}, strict=named.get("strict") is True)
+    what = f"Invalid schema for response_format '{named.get('name')}'"
+    check_schema(schema, what, "response_format.json_schema.schema", "invalid_json_schema")
+    return f"%json {schema}"
+
+
+def _guided_json(wanted: Json | str) -> str:
+    try:
+        schema: Json = json.loads(wanted) if isinstance(wanted, str) else wanted
+    except ValueError as error:
+        raise BadRequest(f"Invalid 'guided_json': {error}", param="guided_json") from error
+    text = _schema_text(schema, strict=True)
+    check_schema(text, "Invalid 'guided_json'", "guided_json", "invalid_json_schema")
+    return f"%json {text}"
+
+
+def _guided_regex(wanted: str) -> str:
+    check_regex(wanted, "guided_regex", "guided_regex")
+    return f"/{_regex(wanted)}/"
+
+
+def _guided_choice(wanted: list[str]) -> str:
+    return "(" + " | ".join(json.dumps(each, ensure_ascii=False) for each in wanted) + ")"
+
+
+def _guided_grammar(wanted: str) -> str:
+    check_lark(wanted, "guided_grammar", "guided_grammar")
+    return f"%lark {{\n{wanted}\n}}"
+
+
+_GUIDES: dict[str, Callable[[Any], str]] = {
+    "guided_json": _guided_json,
+    "guided_regex": _guided_regex,
+    "guided_choice": _guided_choice,
+    "guided_grammar": _guided_grammar,
+}
+
+
+def _call(tool: Tool) -> str:
+    """The body of a call, after the marker."""
+    if tool.kind == "function":
+        head = json.dumps(f'{{"name":{json.dumps(tool.name, ensure_ascii=False)},"arguments":')
+        schema = _schema_text(
+            tool.spec.get("parameters") or {"type": "object", "properties": {}},
+            strict=tool.spec.get("strict") is True,
+        )
+        what = f"Invalid schema for function '{tool.name}'"
+        check_schema(schema, what, tool.param, "invalid_function_parameters")
+        return f'{head} %json {schema} "}}"'
+    head = json.dumps(f"{tool.name}\n")
+    wanted = tool.spec.get("format") or {}
+    if wanted.get("type") != "grammar":
+        return f"{head} raw"
+    grammar = wanted["grammar"]
+    if grammar["syntax"] == "regex":
+        check_regex(grammar["definition"], tool.name, tool.param)
+        return f'{head} /{_regex(grammar["definition"])}/ "{END}"'
+    check_lark(grammar["definition"], tool.name, tool.param)
+    return f'{head} %lark {{\n{grammar["definition"]}\n}} "{END}"'
+
+
+def _schema_text(schema: Json, *, strict: bool) -> str:
+    """A schema with our own options in place of any that it brings.
+
+    Without `strict`, keywords that cannot be enforced are passed over, as the API has it; with it
+    they are refused. Properties that a schema does not name are left out unless it asks for them: a
+    model that may invent some does.
+    """
+    options = _COMPACT if strict else {**_COMPACT, "lenient": True}
+    own = {key: value for key, value in _closed(schema).items() if key != "x-guidance"}
+    return json.dumps({"x-guidance": options, **own}, ensure_ascii=False)
+
+
+def _closed(schema: Any) -> Any:
+    """The schema, with `additionalProperties` false where it names properties and says nothing of
+    others.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    closed: Json = dict(schema)
+    if isinstance(closed.get("properties"), dict):
+        closed.setdefault("additionalProperties", False)
+    for word in ("properties", "$defs", "definitions"):
+        if isinstance(closed.get(word), dict):
+            closed[word] = {name: _closed(part) for name, part in closed[word].items()}
+    if "items" in closed:
+        closed["items"] = _closed(closed["items"])
+    if isinstance(closed.get("anyOf"), list):
+        closed["anyOf"] = [_closed(part) for part in closed["anyOf"]]
+    return closed
+
+
+def _lark(rules: str) -> str:
+    return f"%llguidance {{}}\n{rules}\n"
+
+
+def _regex(pattern: str) -> str:
+    """A pattern as it stands between slashes."""
+    return _slashed(pattern).replace("\n", "\\n")
+
+
+def _slashed(pattern: str) -> str:
+    return _UNESCAPED_SLASH.sub(r"\1\\/", pattern)
+
+
+def _named(wanted: Json) -> str:
+    inner = wanted.get("function") or wanted.get("custom") or wanted
+    return inner["name"]
+
+
+def _find(tools: Sequence[Tool], name: str) -> Tool:
+    found: Iterator[Tool] = (tool for tool in tools if tool.name == name)
+    tool = next(found, None)
+    if tool is None:
+        raise BadRequest(
+            f"Invalid value for 'tool_choice': '{name}' is not among the tools of the request.",
+            param="tool_choice",
+        )
+    return tool

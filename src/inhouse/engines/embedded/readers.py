@@ -1,0 +1,108 @@
+"""Puts the answers to a call's requests together: choices numbered through, calls read out of text,
+usage summed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from inhouse.engines.embedded.calls import CallReader
+from inhouse.engines.text import Delta, Finish, Reasoning, Refusal, Text, ToolCall, Usage
+
+Batches = AsyncGenerator[Sequence[Delta], None]
+_Queue = asyncio.Queue[Sequence[Delta] | Exception | None]
+_AHEAD = 16
+"""Batches that a request may be ahead of the reader."""
+
+
+async def numbered(batches: Batches, first: int) -> Batches:
+    """The same, with choices counted from `first`."""
+    async with aclosing(batches):
+        async for batch in batches:
+            yield [_shift(delta, first) for delta in batch]
+
+
+def _shift(delta: Delta, by: int) -> Delta:
+    match delta:
+        case Text(choice, text, logprobs):
+            return Text(choice + by, text, logprobs)
+        case Reasoning(choice, text):
+            return Reasoning(choice + by, text)
+        case Refusal(choice, text, logprobs):
+            return Refusal(choice + by, text, logprobs)
+        case ToolCall(choice, index, arguments, call_id, name, kind):
+            return ToolCall(choice + by, index, arguments, call_id, name, kind)
+        case Finish(choice, reason):
+            return Finish(choice + by, reason)
+        case Usage():
+            return delta
+
+
+async def with_calls(batches: Batches) -> Batches:
+    """Texts read for the calls in them."""
+    readers: dict[int, CallReader] = {}
+    async with aclosing(batches):
+        async for batch in batches:
+            out: list[Delta] = []
+            for delta in batch:
+                match delta:
+                    case Text(choice, text, logprobs):
+                        reader = readers.get(choice)
+                        if reader is None:
+                            reader = readers[choice] = CallReader(choice)
+                        reader.feed(text, logprobs, out)
+                    case Finish(choice, reason) if choice in readers:
+                        out.append(Finish(choice, readers[choice].end(reason, out)))
+                    case _:
+                        out.append(delta)
+            if out:
+                yield out
+
+
+async def merged(answers: Sequence[Batches]) -> Batches:
+    """Several answers as one: batches as they come, one usage at the end. A failure of one ends
+    all.
+    """
+    queue: _Queue = asyncio.Queue(_AHEAD)
+    tasks = [asyncio.create_task(_pump(answer, queue)) for answer in answers]
+    total = Usage(0, 0)
+    left = len(tasks)
+    try:
+        while left:
+            item = await queue.get()
+            if item is None:
+                left -= 1
+                continue
+            if isinstance(item, Exception):
+                raise item
+            total = _add(total, item)
+            if kept := [delta for delta in item if not isinstance(delta, Usage)]:
+                yield kept
+        yield [total]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _pump(batches: Batches, queue: "_Queue") -> None:
+    """Move batches into the queue; at the end None, or the error that ended them."""
+    end: Exception | None = None
+    try:
+        async with aclosing(batches):
+            async for batch in batches:
+                await queue.put(batch)
+    except Exception as error:  # noqa: BLE001 - it is raised where the answer is read
+        end = error
+    await queue.put(end)
+
+
+def _add(total: Usage, batch: Sequence[Delta]) -> Usage:
+    for delta in batch:
+        if isinstance(delta, Usage):
+            total = Usage(
+                total.input + delta.input,
+                total.output + delta.output,
+                total.cached + delta.cached,
+                total.reasoning + delta.reasoning,
+            )
+    return total

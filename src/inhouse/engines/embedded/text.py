@@ -1,0 +1,152 @@
+"""The embedded engine's text: the client of OpenAI-compatible servers over the child process, plus
+what llama.cpp lacks.
+
+Added here: tools for templates that have none (described in the prompt, held to their form by a
+grammar), schemas and grammars checked before the model is asked, any number of choices and prompts
+over a fixed number of slots, and usage that counts all of them. A template that knows tools gets
+them natively.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from inhouse.engines import abilities
+from inhouse.engines.client import send
+from inhouse.engines.client_deltas import Deltas
+from inhouse.engines.client_endpoints import Endpoints
+from inhouse.engines.client_errors import context_overflow
+from inhouse.engines.embedded.readers import Batches, merged, numbered, with_calls
+from inhouse.engines.embedded.requests import Part, Plan, plan
+from inhouse.engines.embedded.supervisor import Child
+from inhouse.engines.embedded.template import Template
+from inhouse.engines.text import Delta, Finish, Json, TextCall, Usage
+from inhouse.engines.wire import Limits, Wire
+
+_LIMITS = Limits(connect=5.0, first_byte=600.0, idle=120.0)
+"""A prompt of thousands of tokens takes minutes on a small machine."""
+_ABLE = frozenset(
+    {
+        abilities.TEXT,
+        abilities.LOGPROBS,
+        abilities.JSON_SCHEMA,
+        abilities.GRAMMAR,
+        abilities.TOOLS,
+        abilities.TOKEN_PROMPTS,
+        abilities.EXTENSIONS,
+    }
+)
+
+
+class EmbeddedText:
+    """A `TextEngine` over a child. `wait_seconds` is how long a call waits for a child that is
+    starting (again)."""
+
+    def __init__(self, child: Child, *, wait_seconds: float = 60.0) -> None:
+        self._child = child
+        self._wait_seconds = wait_seconds
+        self._wire = Wire(idle_connections=child.spec.parallel)
+        self._endpoints: Endpoints | None = None
+        self._template: Template | None = None
+        self._able = _ABLE | ({abilities.VISION} if child.spec.mmproj else set[str]())
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        return self._able
+
+    async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
+        """See `TextEngine`. Raises `BadRequest` before the first batch for what cannot be done."""
+        endpoints = await self._ready()
+        planned = plan(call, await self.template())
+        if call.body.get("max_tokens") == 0:
+            yield await self._nothing(planned)
+            return
+        answers = [self._answer(endpoints, planned, part) for part in planned.parts]
+        batches = answers[0] if len(answers) == 1 else merged(answers)
+        async with aclosing(batches):
+            async for batch in batches:
+                yield batch
+
+    async def close(self) -> None:
+        """Close what connections are kept. The child is its owner's to stop."""
+        self._wire.close()
+
+    async def template(self) -> Template:
+        """What the model's chat template takes; asked once per child."""
+        if self._template is None:
+            endpoints = await self._ready()
+            props = await endpoints.get("/props", root=True)
+            self._template = Template.read(props, await endpoints.get("/models"))
+        return self._template
+
+    async def tokenize(self, text: str) -> list[int]:
+        """The text's token ids; markers such as `<|im_end|>` are read as text."""
+        asked = {"content": text, "add_special": False, "parse_special": False}
+        return (await self._ask("/tokenize", asked))["tokens"]
+
+    async def detokenize(self, ids: Sequence[int]) -> str:
+        """The text of token ids."""
+        return (await self._ask("/detokenize", {"tokens": list(ids)}))["content"]
+
+    async def prompt(self, body: Json) -> str:
+        """The prompt that a chat request becomes, tools and all."""
+        part = plan(TextCall("chat", {**body, "n": 1}), await self.template()).parts[0]
+        return (await self._ask("/apply-template", part.body))["prompt"]
+
+    async def count_chat(self, body: Json) -> int:
+        """Tokens of a chat request's prompt."""
+        prompt = await self.prompt(body)
+        asked = {"content": prompt, "add_special": True, "parse_special": True}
+        return len((await self._ask("/tokenize", asked))["tokens"])
+
+    def _answer(self, endpoints: Endpoints, planned: Plan, part: Part) -> Batches:
+        deltas = Deltas(planned.top, usage_per_choice=part.choices > 1)
+        batches = send(endpoints, part.body, deltas, legacy=planned.legacy)
+        if part.first:
+            batches = numbered(batches, part.first)
+        return with_calls(batches) if planned.reads_calls else batches
+
+    async def _nothing(self, planned: Plan) -> Sequence[Delta]:
+        """The answer to a call for no tokens: the prompt is only counted."""
+        context = (await self.template()).context
+        tokens = 0
+        out: list[Delta] = []
+        for part in planned.parts:
+            count = await self._prompt_tokens(part.body)
+            if count >= context:
+                raise context_overflow(context, count, legacy=planned.legacy)
+            tokens += count
+            numbers = range(part.first, part.first + part.choices)
+            out += [Finish(choice, "length") for choice in numbers]
+        return [*out, Usage(tokens, 0)]
+
+    async def _prompt_tokens(self, body: Json) -> int:
+        prompt: Any = body.get("prompt")
+        if prompt is None:
+            prompt = (await self._ask("/apply-template", body))["prompt"]
+        return len(prompt) if isinstance(prompt, list) else len(await self.tokenize(prompt))
+
+    async def _ready(self) -> Endpoints:
+        """The way to the child, once it can answer."""
+        if not self._child.ready:
+            await self._child.wait_ready(self._wait_seconds)
+        if self._endpoints is None or self._endpoints.base_url != self._child.base_url:
+            self._endpoints = Endpoints(
+                [self._child.base_url],
+                api_key=self._child.key,
+                limits=_LIMITS,
+                retries=1,
+                probe_seconds=0,
+                wire=self._wire,
+            )
+        return self._endpoints
+
+    async def _ask(self, path: str, body: Json) -> Json:
+        endpoints = await self._ready()
+        reply = await endpoints.post(path, msgspec.json.encode(body), root=True)
+        try:
+            return msgspec.json.decode(reply.first + await reply.response.read())
+        finally:
+            reply.response.close()
