@@ -38,13 +38,11 @@ async def test_aliases_are_put_replaced_and_removed(models: ModelStore) -> None:
 
 async def test_default_aliases_do_not_come_back_once_removed(models: ModelStore) -> None:
     await models.put_alias("o*", "mine")
-    seeded = await asyncio.gather(
-        *(models.seed_aliases({"gpt-*": "x", "o*": "x"}) for _ in range(3))
-    )
+    seeded = await asyncio.gather(*(models.seed({}, {"gpt-*": "x", "o*": "x"}) for _ in range(3)))
     assert sorted(seeded) == [False, False, True]
     assert await models.aliases() == {"gpt-*": "x", "o*": "mine"}
     await models.remove_alias("gpt-*")
-    assert not await models.seed_aliases({"gpt-*": "x"})
+    assert not await models.seed({}, {"gpt-*": "x"})
     assert await models.aliases() == {"o*": "mine"}
 
 

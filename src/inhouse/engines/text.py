@@ -5,7 +5,7 @@ one write. The order of deltas is the order of generation; choices interleave. A
 yielded one `Finish` per choice and then exactly one `Usage`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -102,4 +102,4 @@ class TextEngine(Protocol):
     @property
     def abilities(self) -> frozenset[str]: ...
 
-    def generate(self, call: TextCall) -> AsyncIterator[Sequence[Delta]]: ...
+    def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]: ...

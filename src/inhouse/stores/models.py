@@ -14,6 +14,7 @@ _PUT = (
     "INSERT INTO models (id, created, body) VALUES (?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET body = excluded.body"
 )
+_SEED = "INSERT INTO models (id, created, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
 _PUT_ALIAS = (
     "INSERT INTO aliases (name, model, created) VALUES (?, ?, ?)"
     " ON CONFLICT (name) DO UPDATE SET model = excluded.model"
@@ -64,18 +65,23 @@ class ModelStore:
         """Forget an alias; False if there was none."""
         return await self._removed("DELETE FROM aliases WHERE name = ?", name)
 
-    async def seed_aliases(self, rules: Mapping[str, str]) -> bool:
-        """Add default rules, once in the life of a data folder: removed ones do not come back.
+    async def seed(self, entries: Mapping[str, Json], aliases: Mapping[str, str]) -> bool:
+        """Put default entries and alias rules, once in the life of a data folder: what is removed
+        does not come back.
 
-        Aliases that are there already keep their model. Whether this call was the one.
+        What is there already stays as it is. Whether this call was the one.
         """
         now = int(self._clock.now())
-        once = Statement("INSERT INTO facts (name, value) VALUES ('aliases_seeded', 'yes')")
-        seeds = (Statement(_SEED_ALIAS, (name, model, now)) for name, model in rules.items())
-        if await self._database.read("SELECT 1 FROM facts WHERE name = 'aliases_seeded'"):
+        if await self._database.read("SELECT 1 FROM facts WHERE name = 'models_seeded'"):
             return False
+        once = Statement("INSERT INTO facts (name, value) VALUES ('models_seeded', 'yes')")
+        seeds = [
+            Statement(_SEED, (id, now, bodies.dump(entry)))
+            for id, entry in entries.items()  # noqa: A001
+        ]
+        rules = [Statement(_SEED_ALIAS, (name, id, now)) for name, id in aliases.items()]  # noqa: A001
         try:
-            await self._database.write(once, *seeds)
+            await self._database.write(once, *seeds, *rules)
         except Duplicate:
             return False
         return True

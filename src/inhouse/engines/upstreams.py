@@ -1,0 +1,185 @@
+"""The servers that the operator configured: what models they offer, and engines for them."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from inhouse.engines import abilities
+from inhouse.engines.client import ASSUMED, OpenAICompatible
+from inhouse.engines.client_endpoints import Endpoints
+from inhouse.engines.client_fields import FieldMap
+from inhouse.engines.model import Model
+from inhouse.engines.text import Json
+from inhouse.engines.wire import Limits
+from inhouse.errors import APIError, BadRequest
+from inhouse.settings import Upstream
+
+_LOG = logging.getLogger(__name__)
+_REFRESH_SECONDS = 60.0
+ABLE = ASSUMED | {abilities.VISION, abilities.EMBEDDINGS, abilities.DIMENSIONS}
+"""What an upstream is taken to be able to do: it answers itself for what its model cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model of an upstream."""
+
+    model: Model
+    source: "Source"
+
+
+class Source:
+    """One upstream: its endpoints and what it offers."""
+
+    def __init__(self, settings: Upstream) -> None:
+        self.settings = settings
+        self.endpoints = Endpoints(
+            settings.base_urls,
+            api_key=settings.api_key,
+            limits=Limits(
+                settings.connect_seconds, settings.first_byte_seconds, settings.idle_seconds
+            ),
+            retries=settings.retries,
+        )
+        self._able = ABLE if settings.abilities is None else frozenset(settings.abilities)
+        self._fields = FieldMap(settings.fields)
+        self._text: dict[str, OpenAICompatible] = {}
+
+    def text(self, name: str) -> OpenAICompatible:
+        """The engine of its model `name`."""
+        engine = self._text.get(name)
+        if engine is None:
+            engine = self._text[name] = OpenAICompatible(
+                self.endpoints, name, able=self._able, fields=self._fields
+            )
+        return engine
+
+    async def listing(self) -> list[Json]:
+        """What it lists, or the models that the settings name. Raises `Unavailable`."""
+        named = self.settings.models
+        if named is not None:
+            return [{"id": name} for name in named]
+        return (await self.endpoints.get("/models")).get("data") or []
+
+    def model(self, listed: Json) -> Model:
+        """A listed model as clients see it."""
+        length = self.settings.context_length or listed.get("max_model_len")
+        created = listed.get("created")
+        return Model(
+            id=str(listed["id"]),
+            created=created if isinstance(created, int) else 0,
+            owned_by=str(listed.get("owned_by") or self.settings.name),
+            abilities=self._able,
+            engine="upstream",
+            source=f"upstream:{self.settings.name}",
+            context_length=length if isinstance(length, int) else None,
+        )
+
+
+class Upstreams:
+    """All upstreams, in the order of the settings; of equal names the first one's model wins."""
+
+    def __init__(self, settings: Iterable[Upstream]) -> None:
+        self._sources = [Source(upstream) for upstream in settings]
+        self._offers: list[dict[str, Offer]] = [{} for _ in self._sources]
+        self._discovered = asyncio.Event()
+        self._refreshing: asyncio.Task[None] | None = None
+        self.generation = 0
+
+    async def start(self) -> None:
+        """Begin to discover models and to probe endpoints, in the background."""
+        for index, source in enumerate(self._sources):
+            if source.settings.models is not None:
+                self._keep(index, await source.listing())
+            source.endpoints.start()
+        if all(source.settings.models is not None for source in self._sources):
+            self._discovered.set()
+        else:
+            self._refreshing = asyncio.create_task(self._refresh_forever())
+
+    async def close(self) -> None:
+        """Stop what `start` began."""
+        if self._refreshing:
+            self._refreshing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._refreshing
+        for source in self._sources:
+            await source.endpoints.close()
+
+    def offers(self) -> Mapping[str, Offer]:
+        """What is offered, by name."""
+        merged: dict[str, Offer] = {}
+        for offers in reversed(self._offers):
+            merged |= offers
+        return merged
+
+    async def discovered(self, seconds: float) -> None:
+        """Wait until every upstream was asked once, at most `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._discovered.wait()
+
+    async def refresh(self) -> None:
+        """Ask every discovered upstream for its models; one that fails keeps what it had."""
+        await asyncio.gather(*(self._refresh(index) for index in range(len(self._sources))))
+        self._discovered.set()
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            await self.refresh()
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+    async def _refresh(self, index: int) -> None:
+        source = self._sources[index]
+        if source.settings.models is not None:
+            return
+        try:
+            self._keep(index, await source.listing())
+        except APIError as error:
+            _LOG.warning("upstream %s: %s", source.settings.name, error.message)
+
+    def _keep(self, index: int, listed: Sequence[Json]) -> None:
+        source = self._sources[index]
+        models = [source.model(value) for value in listed if value.get("id")]
+        offers = {model.id: Offer(model, source) for model in models}
+        if offers != self._offers[index]:
+            self._offers[index] = offers
+            self.generation += 1
+
+
+async def tokenize(source: Source, model: str, text: str) -> list[int]:
+    """Token ids by the upstream's own tokenizer (`/tokenize` of vLLM and llama-server)."""
+    body = {"model": model, "prompt": text, "content": text, "add_special_tokens": False}
+    tokens = (await _ask(source, "/tokenize", body)).get("tokens")
+    if not isinstance(tokens, list):
+        raise _no_tokenizer(model)
+    return [int(token) for token in tokens]
+
+
+async def detokenize(source: Source, model: str, ids: Sequence[int]) -> str:
+    """Text of token ids by the upstream's own tokenizer."""
+    answer = await _ask(source, "/detokenize", {"model": model, "tokens": list(ids)})
+    text = answer.get("prompt", answer.get("content"))
+    if not isinstance(text, str):
+        raise _no_tokenizer(model)
+    return text
+
+
+async def _ask(source: Source, path: str, body: Json) -> Json:
+    reply = await source.endpoints.post(path, msgspec.json.encode(body), root=True)
+    try:
+        return msgspec.json.decode(reply.first + await reply.response.read(), type=dict)
+    finally:
+        reply.response.close()
+
+
+def _no_tokenizer(model: str) -> BadRequest:
+    return BadRequest(
+        f"The server of the model `{model}` does not turn token ids into text or back.",
+        param="model",
+        code="model_not_supported",
+    )
