@@ -49,10 +49,26 @@ time.sleep(0.5)
 connection.execute("COMMIT")
 """
 
+OPENER = """
+import asyncio, sys
+from pathlib import Path
+from inhouse.stores import Database, Statement
 
-def started(program: str, *arguments: str) -> subprocess.Popen[str]:
+INSERT = "INSERT INTO facts (name, value) VALUES (?, '')"
+
+async def main():
+    input()
+    database = Database.open(Path(sys.argv[1]), server=sys.argv[2] == "0")
+    await database.write(Statement(INSERT, (sys.argv[2],)))
+    await database.close()
+
+asyncio.run(main())
+"""
+
+
+def started(program: str, *arguments: str, stdin: int | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, *arguments], stdin=stdin, stdout=subprocess.PIPE, text=True
     )
 
 
@@ -182,3 +198,20 @@ async def test_nothing_is_lost_on_a_full_disk_and_it_works_again_after(small_dis
     async with Database.open(small_disk / "data", server=True) as again:
         rows = await again.read("SELECT name FROM facts")
         assert {row[0] for row in rows} == kept | {"after"}
+
+
+async def test_processes_that_open_a_new_folder_at_once_all_can(tmp_path: Path) -> None:
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        processes = [
+            started(OPENER, str(folder), str(number), stdin=subprocess.PIPE) for number in range(4)
+        ]
+        for process in processes:
+            assert process.stdin
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in processes:
+            await asyncio.to_thread(process.communicate)
+            assert process.returncode == 0
+        async with Database.open(folder, server=True) as database:
+            assert await database.read("SELECT COUNT(*) FROM facts") == [(4,)]

@@ -8,17 +8,28 @@ BUSY_SECONDS = 60.0
 """How long a write waits for another process before it is refused as storage_busy."""
 
 _STATEMENTS_KEPT = 512
+_WRITING = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # a commit is on disk when it returns
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    "journal_size_limit=67108864",
+    "cache_size=-8192",  # 8 MiB; readers have SQLite's own 2 MiB
+)
 
 
 def writing(path: Path) -> sqlite3.Connection:
-    """A connection for writes: WAL, and a commit is on disk when it returns (synchronous=FULL)."""
+    """A connection for writes.
+
+    sqlite3.OperationalError (SQLITE_BUSY) if another one turns a new file to WAL at this moment.
+    """
     connection = _connect(path)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA journal_size_limit=67108864")
-    connection.execute("PRAGMA cache_size=-8192")  # 8 MiB; readers have SQLite's own 2 MiB
+    try:
+        for setting in _WRITING:
+            connection.execute(f"PRAGMA {setting}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

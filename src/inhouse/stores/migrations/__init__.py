@@ -14,6 +14,9 @@ from inhouse.stores import connections
 from inhouse.stores.errors import DataFolderError, DataInUse, DataTooNew
 from inhouse.stores.lock import ServerLock
 
+_PAUSE = 0.02
+"""Seconds between two tries."""
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -48,20 +51,36 @@ def migrated(
     to migrate. DataTooNew, DataInUse, DataFolderError.
     """
     steps = known() if steps is None else steps
-    try:
-        fresh = not path.exists()
-        if not fresh:
-            refuse_newer(path, steps)
-        connection = connections.writing(path)
+    deadline = time.monotonic() + patience
+    while True:
         try:
-            if fresh:
-                path.chmod(0o600)
-            _migrate(connection, lock, steps, patience)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.DatabaseError as error:
-        raise DataFolderError(f"The database {path} cannot be opened: {error}.") from error
+            return _open(path, lock, steps, patience)
+        except sqlite3.DatabaseError as error:
+            # Turning a new file to WAL does not wait for other processes that do the same.
+            if _busy(error) and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+                continue
+            raise DataFolderError(f"The database {path} cannot be opened: {error}.") from error
+
+
+def _busy(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _open(
+    path: Path, lock: ServerLock | None, steps: Sequence[Migration], patience: float
+) -> sqlite3.Connection:
+    fresh = not path.exists()
+    if not fresh:
+        refuse_newer(path, steps)
+    connection = connections.writing(path)
+    try:
+        if fresh:
+            path.chmod(0o600)
+        _migrate(connection, lock, steps, patience)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -104,7 +123,7 @@ def _migrate(
                 lock.take()
         except DataInUse as error:
             if time.monotonic() < deadline:  # a server that starts now is migrating
-                time.sleep(0.02)
+                time.sleep(_PAUSE)
                 continue
             raise DataInUse(f"{error} It is of an older version: restart it first.") from None
         try:
