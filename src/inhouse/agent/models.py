@@ -1,15 +1,22 @@
 """The text engine of a model, and the fingerprint of both."""
 
 from hashlib import sha256
+from typing import Protocol
 
 from inhouse import __version__
 from inhouse.engines import abilities
-from inhouse.engines.models import Model, Models
+from inhouse.engines.model import Model
 from inhouse.engines.text import TextEngine
 from inhouse.errors import BadRequest
 
 
-def text_engine(models: Models, model: Model) -> TextEngine:
+class TextModels(Protocol):
+    """Has the engines of models that run; `engines.models.Models` is one."""
+
+    def text(self, model: Model) -> TextEngine: ...
+
+
+def text_engine(models: TextModels, model: Model) -> TextEngine:
     """The engine. BadRequest `model_not_supported` for a model that makes no text."""
     if abilities.TEXT not in model.abilities:
         raise BadRequest(

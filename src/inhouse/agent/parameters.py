@@ -71,10 +71,11 @@ def unsupported_value(name: str, value: object) -> BadRequest:
 
 
 def requires(body: Json, name: str, other: str, state: str) -> None:
-    """Raise BadRequest if `name` is given without `other`; `state` is `enabled` or `specified`."""
+    """Raise BadRequest if `name` is given without `other`; `state` is `is enabled` or
+    `are specified`.
+    """
     if body.get(name) is not None and not body.get(other):
-        verb = "are" if other.endswith("s") else "is"
         raise BadRequest(
-            f"Invalid value for '{name}': '{name}' is only allowed when '{other}' {verb} {state}.",
+            f"Invalid value for '{name}': '{name}' is only allowed when '{other}' {state}.",
             param=name,
         )

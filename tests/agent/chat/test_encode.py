@@ -28,7 +28,7 @@ async def stream(script: Sequence[Any], telling: Telling) -> list[Json]:
 
 
 def as_a_client_adds_up(chunks: list[Json]) -> list[Json]:
-    """What a program sees that merges deltas as the guide says: texts grow, calls by their index."""
+    """What a program sees that merges deltas as guides say: texts grow, calls by their index."""
     choices: dict[int, Json] = {}
     for chunk in chunks:
         for part in chunk["choices"]:

@@ -54,7 +54,7 @@ def _check_lengths(body: Json) -> None:
 
 
 def _check_top_logprobs(body: Json) -> None:
-    requires(body, "top_logprobs", "logprobs", "enabled")
+    requires(body, "top_logprobs", "logprobs", "is enabled")
 
 
 def check_stream_options(body: Json) -> None:

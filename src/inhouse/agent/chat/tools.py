@@ -23,9 +23,9 @@ class Choice:
 
 def check(body: Json) -> None:
     """Tools and functions against the rules that their schemas cannot say."""
-    requires(body, "tool_choice", "tools", "specified")
-    requires(body, "parallel_tool_calls", "tools", "specified")
-    requires(body, "function_call", "functions", "specified")
+    requires(body, "tool_choice", "tools", "are specified")
+    requires(body, "parallel_tool_calls", "tools", "are specified")
+    requires(body, "function_call", "functions", "are specified")
     tools: Sequence[Json] | None = body.get("tools")
     if tools is not None and not tools:
         raise BadRequest(
