@@ -45,6 +45,14 @@ class Check:
     def _suspects(self) -> Suspects | None:
         return suspects(self.schema, self.closure)
 
+    def valid(self, value: Any) -> bool:
+        """Whether the value is valid JSON Schema, which takes 1.0 for an integer."""
+        return self._validator.is_valid(value)
+
+    def suspicious(self, value: Any) -> bool:
+        """Whether a decimal may stand where an integer is wanted."""
+        return self._suspects is not None and self._suspects(value)
+
     def __call__(self, value: Any) -> None:
         """Raise `BadRequest` with the first fault's message, param and code if there is one."""
         if self._validator.is_valid(value) and not (self._suspects and self._suspects(value)):
@@ -52,5 +60,5 @@ class Check:
         problem = Explainer(self.definitions).find(self.schema, value)
         if problem is not None:
             raise BadRequest(problem.message, param=problem.param or None, code=problem.code)
-        if not self._validator.is_valid(value):  # the two disagree: never let such a value pass
+        if not self.valid(value):  # the two disagree: never let such a value pass
             raise BadRequest("The request is not valid.", code="invalid_request")

@@ -17,6 +17,8 @@ HINT = (
     "JSON: {reason}.)"
 )
 
+_NUMBERS = frozenset({int, float})
+
 
 def parse(data: bytes) -> Any:
     """The value of a JSON text in UTF-8.
@@ -29,7 +31,7 @@ def parse(data: bytes) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise unreadable(_reason(data, error)) from None
-    if data.count(b"[") + data.count(b"{") > LEVELS and _levels(data, value) > LEVELS:
+    if len(data) > 2 * LEVELS and _levels(value) > LEVELS:
         raise unreadable(f"it is nested deeper than {LEVELS} levels")
     return value
 
@@ -43,37 +45,26 @@ def _reason(data: bytes, error: orjson.JSONDecodeError) -> str:
     if not data.strip():
         return "the body is empty"
     reason = str(error).partition(": line ")[0]
-    if "recursion" in reason:
+    if "depth" in reason or "recursion" in reason:
         return f"it is nested deeper than {LEVELS} levels"
     return f"{reason} at line {error.lineno} column {error.colno}"
 
 
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-
-
-def _levels(data: bytes, value: Any) -> int:
-    """How deep `data` nests. First by its brackets alone, which is quick, and by `value` if strings
-    hold brackets.
-    """
-    brackets, levels = data.translate(None, _NO_BRACKETS), 0
-    while brackets and levels <= LEVELS:
-        inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if len(inner) == len(brackets):
-            return _levels_of(value)
-        brackets, levels = inner, levels + 1
-    return levels if not brackets else _levels_of(value)
-
-
-def _levels_of(value: Any) -> int:
-    """Level by level, so that depth costs no stack."""
+def _levels(value: Any) -> int:
+    """How deep a value nests; counts no further than one over the limit. Depth costs no stack."""
     level, levels = [value], 0
     while level and levels <= LEVELS:
         inner: list[Any] = []
         for part in level:
             if type(part) is dict:
-                inner.extend(part.values())
-            elif type(part) is list:
-                inner.extend(part)
+                inner += part.values()
+            elif type(part) is list and not _are_numbers(part):
+                inner += part
         level = [part for part in inner if type(part) is dict or type(part) is list]
         levels += 1
     return levels
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    """Whether a list holds numbers only: tokens and vectors are long and flat."""
+    return bool(values) and type(values[0]) in _NUMBERS and _NUMBERS.issuperset(map(type, values))

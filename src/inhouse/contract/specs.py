@@ -48,18 +48,20 @@ class OperationSpec:
         return f"{self.method} {self.path}"
 
     @cached_property
-    def _body(self) -> Check:
+    def body_check(self) -> Check:
+        """The check of the body, compiled at its first use."""
         return Check(self.body_schema, self.definitions)
 
     @cached_property
-    def _query(self) -> Check:
+    def query_check(self) -> Check:
+        """The check of the query, compiled at its first use."""
         return Check(self.query_schema, self.definitions)
 
     def check_body(self, value: Any) -> Json:
         """The body itself if it is valid; else `BadRequest` with message, param and code."""
         if type(value) is not dict:
             raise unreadable(f"it is {kind(value)}, not an object")
-        self._body(value)
+        self.body_check(value)
         return cast("Json", value)
 
     def read_query(self, pairs: Iterable[tuple[str, str]]) -> Json:
@@ -70,13 +72,13 @@ class OperationSpec:
         if not given and "required" not in self.query_schema:
             return given
         value = Coercer(self.definitions).coerce(self.query_schema, given)
-        self._query(value)
+        self.query_check(value)
         return value
 
     def read_form(self, pairs: Sequence[tuple[str, Any]]) -> Json:
         """The form as JSON, with the files (whatever is no text) in their places, checked."""
         value = Coercer(self.definitions).coerce(self.body_schema, nest(pairs))
-        self._body(files_replaced(value))
+        self.body_check(files_replaced(value))
         return value
 
 
