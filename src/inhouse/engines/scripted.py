@@ -46,7 +46,7 @@ class Scripted:
         able: frozenset[str] = EVERYTHING,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._script = script
+        self.script = script
         self._able = able
         self._sleep = sleep
         self.calls: list[TextCall] = []
@@ -59,7 +59,7 @@ class Scripted:
     async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
         """See `TextEngine`."""
         self.calls.append(call)
-        script = self._script
+        script = self.script
         steps = script(call) if callable(script) else script
         whole = False
         try:
