@@ -1,4 +1,4 @@
-"""What a write costs: CPU and wall time per usage row, at 1 and at 64 writers at once.
+"""What a write costs: CPU and wall time per usage row, at 1, 16 and 64 writers at once.
 
 Run: `python benchmarks/stores.py`. In one run, interleaved, on the same disk:
 
@@ -41,6 +41,7 @@ def main() -> None:
         runs: dict[str, Callable[[], Figures]] = {
             "plain sqlite3, 1 at once": lambda: _plain(plain),
             "database, 1 at once": lambda: _database(database, 1),
+            "database, 16 at once": lambda: _database(database, 16),
             "database, 64 at once": lambda: _database(database, 64),
         }
         rounds: dict[str, list[Figures]] = {name: [] for name in runs}

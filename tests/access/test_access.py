@@ -316,7 +316,7 @@ async def test_what_requests_used_is_recorded(
         "model": "m",
         "batch": "0",
     }
-    assert found == [Sums(now, group, 2, 20, 8, 13, 2)]
+    assert found == [Sums(now, group, 3, 30, 12, 18, 3)]
     assert await database.read("SELECT status, first_token_seconds, request_id FROM usage") == [
         (500, 0.25, "req_1"),
         (200, 0.25, "req_1"),

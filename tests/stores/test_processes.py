@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from inhouse.stores import Database, DataInUse, Statement
-from inhouse.stores.errors import StorageFull
+from inhouse.stores.errors import StorageBusy, StorageFull
+from inhouse.stores.sqlite import SQLite
 
 INSERT = "INSERT INTO facts (name, value) VALUES (?, ?)"
 
@@ -134,6 +135,24 @@ async def test_a_write_waits_for_another_process_that_holds_the_lock(tmp_path: P
         rows = await database.read("SELECT name FROM facts ORDER BY name")
         assert rows == [("held",), ("waited",)]
         process.communicate()
+
+
+async def test_a_write_that_waited_too_long_is_told_so_and_not_done(tmp_path: Path) -> None:
+    async with Database.open(tmp_path) as database:
+        assert isinstance(database, SQLite)
+        database._writer._connection.execute("PRAGMA busy_timeout=50")
+        process = started(HOLDER, str(tmp_path / "inhouse.db"))
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        results = await asyncio.gather(
+            *(database.write(Statement(INSERT, (f"n{number}", ""))) for number in range(3)),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results] == [StorageBusy] * 3
+        await asyncio.to_thread(process.communicate)
+        await database.write(Statement(INSERT, ("after", "")))
+        rows = await database.read("SELECT name FROM facts ORDER BY name")
+        assert rows == [("after",), ("held",)]
 
 
 async def test_a_second_server_is_refused_and_told_the_pid(tmp_path: Path) -> None:

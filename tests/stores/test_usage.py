@@ -22,7 +22,7 @@ async def usage(database: Database, scope_of: Callable[..., Scope]) -> UsageStor
     row(DAY - 1, "proj_2", "m", 100, 0, 50, 0)
     row(DAY, "proj_1", "n", 1, 0, 1, 0)
     row(DAY + 5, "proj_1", "m", 2, 0, 2, 0)
-    row(DAY + 6, "proj_1", "m", 7, 0, 0, 0, status=429)
+    row(DAY + 6, "proj_1", "m", 7, 0, 0, 0, status=499)
     row(3 * DAY, "proj_1", "m", 9, 9, 9, 9)
     await database.write(*rows)
     return UsageStore(database)
@@ -31,7 +31,7 @@ async def usage(database: Database, scope_of: Callable[..., Scope]) -> UsageStor
 async def test_usage_is_summed_in_buckets_of_time(usage: UsageStore) -> None:
     assert await usage.sums("org-1", START, START + 3 * DAY) == [
         Sums(START, {}, 2, 110, 4, 55, 1),
-        Sums(START + DAY, {}, 2, 3, 0, 3, 0),
+        Sums(START + DAY, {}, 3, 10, 0, 3, 0),
     ]
     assert [sums.start for sums in await usage.sums("org-1", START, START + DAY, width=60)] == [
         START,
@@ -49,7 +49,7 @@ async def test_usage_is_grouped_and_filtered(usage: UsageStore) -> None:
         where={"project": ["proj_1"], "model": ["m", "n"]},
     )
     assert found == [
-        Sums(START, {"project": "proj_1", "model": "m"}, 3, 21, 13, 16, 10),
+        Sums(START, {"project": "proj_1", "model": "m"}, 4, 28, 13, 16, 10),
         Sums(START, {"project": "proj_1", "model": "n"}, 1, 1, 0, 1, 0),
     ]
 

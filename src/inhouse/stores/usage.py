@@ -77,8 +77,8 @@ class UsageStore:
         """Sums of start <= time < end, in buckets of `width` seconds counted from `start`, in
         order.
 
-        `where` keeps rows whose field is one of the given values. Failed requests (status 400 and
-        more) are not counted; empty buckets are left out.
+        `where` keeps rows whose field is one of the given values. Requests that failed or were left
+        after they had used tokens count too. Empty buckets are left out.
         """
         conditions, params = "", list[object]()
         for field, values in (where or {}).items():
@@ -89,7 +89,7 @@ class UsageStore:
         numbers = ", ".join(str(number + 1) for number in range(len(columns)))
         sql = (
             f"SELECT {', '.join(columns)}, {_SUMS} FROM usage"  # noqa: S608 - names from _GROUPS
-            " WHERE organization = ? AND created >= ? AND created < ? AND status < 400"
+            " WHERE organization = ? AND created >= ? AND created < ?"
             f"{conditions} GROUP BY {numbers} ORDER BY {numbers}"
         )
         rows = await self._database.read(sql, [organization, start, end, *params])
