@@ -48,6 +48,7 @@ class Services:
     database: Database
     access: Access
     models: Models
+    model_store: ModelStore
     contract: Contract
     metrics: Metrics
     clock: Clock
@@ -82,12 +83,12 @@ class Services:
                 no_auth=settings.no_auth,
             )
             store = ModelStore(database, clock)
-            running = models(store) if models else Models(settings, store, clock=clock)
+            running = models(store) if models else Models(settings, store)
             await running.start()
         except BaseException:
             await database.close()
             raise
-        return cls._join(settings, database, access, running, clock, ids)
+        return cls._join(settings, database, access, running, store, clock, ids)
 
     @classmethod
     def _join(
@@ -96,10 +97,12 @@ class Services:
         database: Database,
         access: Access,
         models: Models,
+        store: ModelStore,
         clock: Clock,
         ids: IdMaker,
     ) -> "Services":
         contract, metrics = Contract.load(), Metrics()
+        metrics.watch(lambda: [(load.model, load.waiting, load.running) for load in models.loads()])
         chats = ChatStore(database)
 
         def context(scope: Scope, model: Model | None, requested: str | None) -> Context:
@@ -107,7 +110,18 @@ class Services:
 
         table = Table(contract, operations())
         dispatcher = Dispatcher(table, access, models, context, clock, metrics)
-        return cls(settings, database, access, models, contract, metrics, clock, ids, dispatcher)
+        return cls(
+            settings,
+            database,
+            access,
+            models,
+            store,
+            contract,
+            metrics,
+            clock,
+            ids,
+            dispatcher,
+        )
 
     async def close(self) -> None:
         """End the engines, finish the writes, let go of the data folder."""

@@ -5,8 +5,11 @@ Neither ever holds a key, a prompt or an answer.
 
 import logging
 import sys
+from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 log = logging.getLogger("inhouse")
 
@@ -75,14 +78,12 @@ class Metrics:
             buckets=_GAPS,
             registry=self.registry,
         )
-        self.queue = Gauge(
-            "inhouse_queue",
-            "Calls at a model, by state.",
-            ["model", "state"],
-            registry=self.registry,
-        )
         self._models: dict[str, ModelMetrics] = {}
         self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def watch(self, loads: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
+        """Ask `loads` for (model, waiting, running) calls whenever the metrics are read."""
+        self.registry.register(_Queues(loads))
 
     def model(self, name: str) -> ModelMetrics:
         """The series of model `name`."""
@@ -104,3 +105,19 @@ class Metrics:
     def render(self) -> bytes:
         """The text exposition format."""
         return generate_latest(self.registry)
+
+
+class _Queues(Collector):
+    """The queues of the models, as they are when they are asked for."""
+
+    def __init__(self, loads: Callable[[], Iterable[tuple[str, int, int]]]) -> None:
+        self._loads = loads
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "inhouse_queue", "Calls at a model, by state.", labels=["model", "state"]
+        )
+        for model, waiting, running in self._loads():
+            family.add_metric([model, "waiting"], waiting)
+            family.add_metric([model, "running"], running)
+        yield family

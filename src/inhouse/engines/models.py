@@ -66,7 +66,8 @@ class Models:
 
     async def start(self) -> None:
         """Read the store and begin, in the background, to load the defaults and ask upstreams."""
-        await prepare(self._store, aliases=self._settings.aliases)
+        if self._settings.default_models:
+            await prepare(self._store, aliases=self._settings.aliases)
         await self._upstreams.start()
         await self._read()
         for name in seed().defaults:
