@@ -123,7 +123,7 @@ async def test_the_generation_grows_when_another_process_commits(database: SQLit
     other = writing(database.path)
     other.execute(INSERT, ("b", "x"))
     other.close()
-    for _ in range(60):
+    for _ in range(500):
         if database.generation > before:
             break
         await asyncio.sleep(0.01)

@@ -106,7 +106,7 @@ async def test_kill_9_never_loses_an_acknowledged_write(tmp_path: Path) -> None:
             found = await halves(database)
             assert acknowledged <= found.keys()
             assert all(pair == {"a", "b"} for pair in found.values())
-    assert len(acknowledged) > 100
+    assert len(acknowledged) > 40
 
 
 async def test_processes_write_at_once_and_none_is_locked_out(tmp_path: Path) -> None:
