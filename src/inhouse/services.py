@@ -88,39 +88,28 @@ class Services:
         except BaseException:
             await database.close()
             raise
-        return cls._join(settings, database, access, running, store, clock, ids)
-
-    @classmethod
-    def _join(
-        cls,
-        settings: Settings,
-        database: Database,
-        access: Access,
-        models: Models,
-        store: ModelStore,
-        clock: Clock,
-        ids: IdMaker,
-    ) -> "Services":
         contract, metrics = Contract.load(), Metrics()
-        metrics.watch(lambda: [(load.model, load.waiting, load.running) for load in models.loads()])
+        metrics.watch(
+            lambda: [(load.model, load.waiting, load.running) for load in running.loads()]
+        )
         chats = ChatStore(database)
 
         def context(scope: Scope, model: Model | None, requested: str | None) -> Context:
-            return Context(scope, models, model, requested, chats, settings, clock, ids)
+            return Context(scope, running, model, requested, chats, settings, clock, ids)
 
-        table = Table(contract, operations())
-        dispatcher = Dispatcher(table, access, models, context, clock, metrics)
         return cls(
-            settings,
-            database,
-            access,
-            models,
-            store,
-            contract,
-            metrics,
-            clock,
-            ids,
-            dispatcher,
+            settings=settings,
+            database=database,
+            access=access,
+            models=running,
+            model_store=store,
+            contract=contract,
+            metrics=metrics,
+            clock=clock,
+            ids=ids,
+            dispatcher=Dispatcher(
+                Table(contract, operations()), access, running, context, clock, metrics
+            ),
         )
 
     async def close(self) -> None:
