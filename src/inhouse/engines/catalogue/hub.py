@@ -1,0 +1,94 @@
+"""One file of a Hugging Face repository.
+
+The download runs in a process of its own (`python -m inhouse.engines.catalogue.hub`): it can be ended
+at any moment, and the hub's library stays out of the server. What was fetched of an interrupted
+download is kept and continued. `HF_TOKEN`, `HF_ENDPOINT` and `HF_HUB_*` count as everywhere.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from inhouse.engines.catalogue.cache import PullError
+from inhouse.engines.catalogue.formats import WEIGHTS, check_name
+from inhouse.engines.catalogue.process import run
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_SOURCE = re.compile(rf"hf:({_NAME}/{_NAME})/([^@]+?)(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """`hf:owner/repository/path@revision`; the revision is `main` unless given."""
+
+    repository: str
+    path: str
+    revision: str
+
+    @classmethod
+    def parse(cls, source: str) -> Self:
+        """Raises PullError for a source that is none."""
+        match = _SOURCE.fullmatch(source)
+        if match is None or ".." in match[2].split("/"):
+            raise PullError(f"{source} is no source: hf:owner/repository/path@revision is.")
+        check_name(match[2], WEIGHTS)
+        return cls(match[1], match[2], match[3] or "main")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A downloaded file; `sha256` is what the hub says it has, where it says so."""
+
+    path: Path
+    sha256: str | None
+
+
+async def download(
+    source: HubSource, name: str, folder: Path, written: Callable[[int], None]
+) -> Fetched:
+    """The file `name` of the source's repository, in `folder`. Raises PullError."""
+    argv = (
+        *(sys.executable, "-m", "inhouse.engines.catalogue.hub"),
+        *(source.repository, name, source.revision, str(folder)),
+    )
+    environ = {
+        **os.environ,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_XET": "1",  # its chunks lie elsewhere: no progress to see, a second copy
+    }
+    ended = await run(argv, environ=environ, folder=folder, written=written)
+    try:
+        said = json.loads(ended.output.splitlines()[-1])
+    except (ValueError, IndexError):
+        lines = ended.errors.strip().splitlines() or ["It said nothing."]
+        said = {"error": lines[-1]}
+    if "path" not in said:
+        raise PullError(f"{source.repository}/{name} could not be fetched. {said['error']}")
+    return Fetched(Path(said["path"]), said["sha256"])
+
+
+def main(repository: str, name: str, revision: str, folder: str) -> dict[str, str | None]:
+    """In the child: download, and say where the file is or what went wrong."""
+    from huggingface_hub import (  # noqa: PLC0415 - only this process pays for it
+        get_hf_file_metadata,
+        hf_hub_download,
+        hf_hub_url,
+    )
+
+    try:
+        found = get_hf_file_metadata(hf_hub_url(repository, name, revision=revision))
+        path = hf_hub_download(repository, name, revision=revision, local_dir=folder)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent tells the operator
+        return {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"}
+    etag = found.etag or ""
+    return {"path": path, "sha256": etag if re.fullmatch(r"[0-9a-f]{64}", etag) else None}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:5])), flush=True)  # noqa: T201 - this is how it answers
