@@ -10,10 +10,10 @@ from tools.contract.sdk import Fields, Method, methods
 from tools.contract.types import Schema, Types, nullable, union
 
 
-def build(published: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
-    """`{"operations": {key: ...}, "defs": {name: schema}}` from the SDK, the published document and
-    the overlay.
-    """
+def build(
+    published: dict[str, Any], rules: dict[str, Any]
+) -> tuple[dict[str, Any], document.Constraints]:
+    """`{"operations": {key: ...}, "defs": {name: schema}}`, and how the constraints were merged."""
     types = Types()
     operations: dict[str, Any] = {}
     found = methods()
@@ -25,7 +25,8 @@ def build(published: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
             operations[method.key] = record
     operations |= dict(document.lacking(published, set(operations)))
     overlay.apply_before(rules, operations, types)
-    document.Constraints(published, types.definitions).apply(operations)
+    constraints = document.Constraints(published, types.definitions)
+    constraints.apply(operations)
     overlay.apply_after(rules, operations, types.definitions)
     roots = [
         record[part]
@@ -34,7 +35,7 @@ def build(published: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
         if part in record
     ]
     definitions = merge(types.definitions, roots)
-    return {"operations": operations, "defs": reachable(definitions, roots)}
+    return {"operations": operations, "defs": reachable(definitions, roots)}, constraints
 
 
 def write(contract: dict[str, Any]) -> str:

@@ -219,6 +219,16 @@ def is_file(hint: Any, origin: Any) -> bool:
     return hint in (bytes, typing.IO, os.PathLike) or origin in (typing.IO, os.PathLike, tuple)
 
 
+def _forget() -> None:
+    """Empty the caches of `typing`.
+
+    To them `Optional[Literal["a", "b"]]` and `Optional[Literal["b", "a"]]` are the same; refusals
+    list an enum's values in their declared order.
+    """
+    for clear in getattr(typing, "_cleanups", ()):
+        clear()
+
+
 def fields_of(owner: Any) -> Iterator[Field]:
     """The fields of a TypedDict or a model, in their order."""
     models = getattr(owner, "model_fields", None)
@@ -226,6 +236,7 @@ def fields_of(owner: Any) -> Iterator[Field]:
         for name, field in models.items():
             yield Field(name, field.alias or name, field.is_required(), field.annotation)
         return
+    _forget()
     for name, hint in typing_extensions.get_type_hints(owner, include_extras=True).items():
         required, bare = bool(owner.__total__), hint
         if typing.get_origin(hint) in (typing.Required, typing_extensions.Required):

@@ -1,0 +1,102 @@
+"""The committed data file is what the generator makes; the document's facts are all in it."""
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tools.contract import __main__ as command
+from tools.contract.build import build, write
+from tools.contract.document import Constraints, bodies, operations
+from tools.contract.merge import merge, references
+from tools.contract.types import Types
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "contract"
+FOLDER = ROOT / "src" / "inhouse" / "contract"
+
+needs_document = pytest.mark.skipif(
+    not (SHARED / "openapi.json").exists(), reason="the published document is not here"
+)
+
+
+@cache
+def made() -> tuple[dict[str, Any], Constraints]:
+    published = json.loads((SHARED / "openapi.json").read_text())
+    rules = tomllib.loads((FOLDER / "overlay.toml").read_text())
+    return build(published, rules)
+
+
+@needs_document
+def test_generating_again_gives_the_committed_file() -> None:
+    contract, _ = made()
+    assert write(contract) == (FOLDER / "contract.json").read_text(), (
+        "run: python -m tools.contract --document ../shared/contract/openapi.json"
+    )
+
+
+@needs_document
+def test_the_command_writes_the_file(tmp_path: Path) -> None:
+    output = tmp_path / "contract.json"
+    command.main(["--document", str(SHARED / "openapi.json"), "--output", str(output)])
+    assert output.read_bytes() == (FOLDER / "contract.json").read_bytes()
+
+
+@needs_document
+def test_nearly_every_constraint_of_the_document_has_its_place() -> None:
+    _, constraints = made()
+    reachable = {
+        leaf.label
+        for key, _, operation in operations(constraints.published)
+        for schema in bodies(operation)
+        for leaf in constraints.leaves.reachable(schema, key)
+    }
+    table = (SHARED / "constraints.tsv").read_text().splitlines()[1:]
+    rows = [row for row in table if row.split("\t")[0] in reachable]
+    lost = [row for row in rows if row.split("\t")[0] not in constraints.mapped]
+    assert len(rows) > 800
+    assert len(lost) / len(rows) <= 0.01, lost
+
+
+@needs_document
+def test_the_document_hardly_contradicts_itself() -> None:
+    _, constraints = made()
+    assert len(constraints.conflicts) <= 1, constraints.conflicts
+
+
+def test_the_data_file_has_one_entry_a_line_in_order() -> None:
+    lines = (FOLDER / "contract.json").read_text().splitlines()
+    names = [line.split('":', 1)[0] for line in lines if line.startswith('"') and len(line) > 20]
+    definitions = names.index(min(names, key=lambda name: name.startswith('"POST')))
+    assert len(lines) > 700
+    assert definitions >= 0
+    assert max(map(len, lines)) < 20_000
+
+
+def test_the_data_file_has_no_texts_of_the_document() -> None:
+    text = (FOLDER / "contract.json").read_text()
+    assert '"description":"' not in text
+    assert len(text) < 800_000
+
+
+def test_equal_definitions_are_merged_even_in_circles() -> None:
+    def node(other: str) -> dict[str, Any]:
+        return {"type": "object", "properties": {"next": {"$ref": f"#/$defs/{other}"}}}
+
+    definitions = {"LongA": node("LongB"), "LongB": node("LongA"), "C": node("C"), "D": {}}
+    root = {"anyOf": [{"$ref": "#/$defs/LongA"}, {"$ref": "#/$defs/C"}, {"$ref": "#/$defs/D"}]}
+    merged = merge(definitions, [root])
+    assert set(merged) == {"C", "D"}
+    assert references(root) == ["C", "C", "D"]
+    assert merged["C"] == node("C")
+
+
+def test_types_become_schemas() -> None:
+    schema = Types().schema
+    assert schema(str) == {"type": "string"}
+    assert schema(list[str] | None) == {"type": ["array", "null"], "items": {"type": "string"}}
+    assert schema(dict[str, object]) == {"type": "object", "additionalProperties": True}
+    with pytest.raises(TypeError):
+        schema(set[str])
