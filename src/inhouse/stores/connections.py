@@ -11,6 +11,7 @@ _STATEMENTS_KEPT = 512
 _WRITING = (
     "journal_mode=WAL",
     "synchronous=FULL",  # a commit is on disk when it returns
+    "fullfsync=ON",  # on macOS too
     "foreign_keys=ON",
     "temp_store=MEMORY",
     "journal_size_limit=67108864",
