@@ -111,6 +111,20 @@ class Child:
                 "The model is still starting.", headers={"Retry-After": "5"}
             ) from None
 
+    async def died(self, seconds: float) -> bool:
+        """Whether the process ends within `seconds`: a connection tells of its death a little
+        earlier."""
+        process = self._process
+        if process is None:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await process.wait()
+        except TimeoutError:
+            return False
+        self._ready.clear()
+        return True
+
     async def _supervise(self, running: float) -> None:
         back_off = _FIRST_BACK_OFF
         clock = asyncio.get_running_loop().time

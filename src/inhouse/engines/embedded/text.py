@@ -24,9 +24,12 @@ from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedded.template import Template
 from inhouse.engines.text import Delta, Finish, Json, TextCall, Usage
 from inhouse.engines.wire import Limits, Wire
+from inhouse.errors import Unavailable
 
 _LIMITS = Limits(connect=5.0, first_byte=600.0, idle=120.0)
 """A prompt of thousands of tokens takes minutes on a small machine."""
+_LAST_BREATH = 1.0
+"""Seconds in which a child that is dying is gone."""
 _ABLE = frozenset(
     {
         abilities.TEXT,
@@ -57,7 +60,26 @@ class EmbeddedText:
         return self._able
 
     async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
-        """See `TextEngine`. Raises `BadRequest` before the first batch for what cannot be done."""
+        """See `TextEngine`. Raises `BadRequest` before the first batch for what cannot be done.
+
+        A child found dead before it said anything is waited for and asked once more.
+        """
+        begun = False
+        try:
+            async with aclosing(self._generate(call)) as batches:
+                async for batch in batches:
+                    begun = True
+                    yield batch
+        except Unavailable:
+            if begun or not await self._child.died(_LAST_BREATH):
+                raise
+        else:
+            return
+        async with aclosing(self._generate(call)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def _generate(self, call: TextCall) -> Batches:
         endpoints = await self._ready()
         planned = plan(call, await self.template())
         if call.body.get("max_tokens") == 0:
