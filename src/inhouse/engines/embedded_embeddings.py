@@ -1,0 +1,89 @@
+"""The embedded engine's vectors: batches for a child process that runs an encoder."""
+
+import asyncio
+from collections.abc import Sequence
+
+from inhouse.engines.client_endpoints import Endpoints
+from inhouse.engines.embedded.supervisor import Child
+from inhouse.engines.embedding_calls import context_overflow, embed
+from inhouse.engines.embeddings import Embeddings
+from inhouse.engines.wire import Limits, Wire
+from inhouse.errors import BadRequest
+
+_INPUTS = 32
+"""Inputs of one call of the child. Small enough that requests take turns and a cancelled one ends
+soon, large enough to keep all of the child's slots busy."""
+_IN_FLIGHT = 2
+"""Calls of the child at once: one is worked on, the next one is there when it ends."""
+_LIMITS = Limits(connect=5.0, first_byte=600.0, idle=120.0)
+_BYTES_PER_TOKEN = 64
+"""No vocabulary has tokens that are longer on average; a text longer than that is over the context
+without asking the tokenizer."""
+
+
+class EmbeddedEmbeddings:
+    """An `EmbeddingEngine` over a child.
+
+    `context_length` is in tokens per input. Requests take turns, call by call of the child;
+    `wait_seconds` is how long one waits for a child that is starting (again).
+    """
+
+    def __init__(
+        self, child: Child, context_length: int, dimensions: int, *, wait_seconds: float = 60.0
+    ) -> None:
+        self._child = child
+        self._context_length = context_length
+        self._dimensions = dimensions
+        self._wait_seconds = wait_seconds
+        self._wire = Wire(idle_connections=_IN_FLIGHT)
+        self._endpoints: Endpoints | None = None
+        self._turns = asyncio.Semaphore(_IN_FLIGHT)
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, project: str = ""
+    ) -> Embeddings:
+        """See `EmbeddingEngine`."""
+        del project
+        if dimensions not in {None, self._dimensions}:
+            raise BadRequest(
+                f"The vectors of this model have {self._dimensions} dimensions.", param="dimensions"
+            )
+        self._check(texts)
+        parts = [texts[start : start + _INPUTS] for start in range(0, len(texts), _INPUTS)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._part(part)) for part in parts]
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        results = [task.result() for task in tasks]
+        vectors = [vector for result in results for vector in result.vectors]
+        return Embeddings(vectors, sum(result.tokens for result in results))
+
+    async def close(self) -> None:
+        """Close what connections are kept. The child is its owner's to stop."""
+        self._wire.close()
+
+    def _check(self, texts: Sequence[str]) -> None:
+        """Refuse at once what is far over the context."""
+        for text in texts:
+            if len(text) > self._context_length * _BYTES_PER_TOKEN:
+                raise context_overflow(self._context_length, len(text) // _BYTES_PER_TOKEN)
+
+    async def _part(self, texts: Sequence[str]) -> Embeddings:
+        async with self._turns:
+            return await embed(await self._ready(), self._child.spec.path.stem, texts)
+
+    async def _ready(self) -> Endpoints:
+        """The way to the child, once it can answer."""
+        if not self._child.ready:
+            await self._child.wait_ready(self._wait_seconds)
+        if self._endpoints is None or self._endpoints.base_url != self._child.base_url:
+            self._endpoints = Endpoints(
+                [self._child.base_url],
+                api_key=self._child.key,
+                limits=_LIMITS,
+                retries=1,
+                probe_seconds=0,
+                wire=self._wire,
+            )
+        return self._endpoints

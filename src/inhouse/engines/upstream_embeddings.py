@@ -1,0 +1,32 @@
+"""The embeddings of an upstream's model."""
+
+from collections.abc import Sequence
+
+from inhouse.engines.client_endpoints import Endpoints
+from inhouse.engines.embedding_calls import embed
+from inhouse.engines.embeddings import Embeddings
+
+_INPUTS = 256
+"""Inputs of one call: servers bound them, most at 2048 or at less memory than that needs."""
+
+
+class UpstreamEmbeddings:
+    """An `EmbeddingEngine`: the upstream's `model` over its endpoints."""
+
+    def __init__(self, endpoints: Endpoints, model: str) -> None:
+        self._endpoints = endpoints
+        self._model = model
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, project: str = ""
+    ) -> Embeddings:
+        """See `EmbeddingEngine`. Calls one after the other: the upstream has its own queue."""
+        del project
+        vectors: list[Sequence[float]] = []
+        tokens = 0
+        for start in range(0, len(texts), _INPUTS):
+            part = texts[start : start + _INPUTS]
+            result = await embed(self._endpoints, self._model, part, dimensions)
+            vectors += result.vectors
+            tokens += result.tokens
+        return Embeddings(vectors, tokens)
