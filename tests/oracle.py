@@ -14,19 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
-from openai.types import CompletionChoice, Embedding
+from tools.contract.answers import Answers
 from tools.contract.document import operations, shape
 from tools.contract.leaves import Leaf, Leaves, Place
-from tools.contract.sdk import Method, methods
-from tools.contract.types import Schema, Types, nullable
+from tools.contract.sdk import methods
+from tools.contract.types import Schema
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "contract" / "openapi.json"
-PAGE: Schema = {
-    "object": nullable({"type": "string"}),
-    "has_more": nullable({"type": "boolean"}),
-    "first_id": nullable({"type": "string"}),
-    "last_id": nullable({"type": "string"}),
-}
 
 
 def check_response(key: str, status: int, body: Any) -> None:
@@ -75,40 +69,21 @@ class Expectations:
     """The expectations of all operations."""
 
     def __init__(self, published: dict[str, Any] | None) -> None:
-        self.types = Types(requests=False)
-        self._deviate()
+        answers = Answers()
+        self.types = answers.types
         self.responses: dict[str, Expectation] = {}
         self.events: dict[str, Expectation] = {}
         documented = dict(_documented(published)) if published else {}
         for method in methods():
             if method.beta:
                 continue
-            answer, event = documented.get(shape(method.key), (None, None))
-            if method.result not in (None, type(None)) and not method.binary:
-                self.responses[shape(method.key)] = Expectation(self._answer(method), answer)
-            if method.event is not None:
-                schema = self.types.schema(method.event)
-                same = method.event is method.result
-                self.events[shape(method.key)] = Expectation(
-                    schema, event or (answer if same else None)
-                )
-
-    def _deviate(self) -> None:
-        """What OpenAI's API sends, and neither the SDK's types nor the document allow."""
-        for hint, field, branch in (
-            (CompletionChoice, "finish_reason", {"type": "null"}),  # null in chunks before the last
-            (Embedding, "embedding", {"type": "string"}),  # with encoding_format base64
-        ):
-            name = self.types.schema(hint)["$ref"].removeprefix("#/$defs/")
-            properties = self.types.definitions[name]["properties"]
-            properties[field] = {"anyOf": [properties[field], branch]}
-
-    def _answer(self, method: Method) -> Schema:
-        schema = self.types.schema(method.result)
-        if method.page is None:
-            return schema
-        data = {"type": "array", "items": schema}
-        return {"type": "object", "properties": {"data": data, **PAGE}, "required": ["data"]}
+            place, event_place = documented.get(shape(method.key), (None, None))
+            answer, event = answers.answer(method), answers.event(method)
+            if answer is not None:
+                self.responses[shape(method.key)] = Expectation(answer, place)
+            if event is not None:
+                same = place if method.event is method.result else None
+                self.events[shape(method.key)] = Expectation(event, event_place or same)
 
 
 def _documented(
