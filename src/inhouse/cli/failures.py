@@ -10,14 +10,15 @@ class Failure(Exception):
 
 def explain(error: Exception) -> tuple[str, int] | None:
     """The line to print and the exit code; None for a defect, whose traceback is worth more."""
-    from inhouse.stores.errors import DataFolderError  # noqa: PLC0415 - after the settings are known
+    from inhouse.engines.catalogue.cache import PullError  # noqa: PLC0415 - only after a failure
+    from inhouse.stores.errors import DataFolderError  # noqa: PLC0415 - likewise
 
     match error:
         case SettingsError():
             return str(error), 2
         case APIError():
             return error.message, 1
-        case Failure() | DataFolderError():
+        case Failure() | DataFolderError() | PullError():
             return str(error), 1
         case OSError() if error.strerror:
             named = f"{error.filename}: " if error.filename else ""

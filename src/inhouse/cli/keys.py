@@ -61,7 +61,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         terminal.say_json([_wire(key) for key in keys])
     else:
-        headings = ("ID", "NAME", "KEY", "ROLE", "PROJECT", "CREATED", "LAST USED")
+        headings = ("ID", "NAME", "KEY", "ROLE", "CREATED", "LAST USED")
         terminal.table(headings, [_row(key) for key in keys])
     return 0
 
@@ -88,16 +88,7 @@ def _with_access(
 
 
 def _row(key: "Key") -> tuple[str, ...]:
-    project = key.project or "-"
-    return (
-        key.id,
-        key.name,
-        key.redacted,
-        key.role,
-        project,
-        _when(key.created),
-        _when(key.last_used),
-    )
+    return (key.id, key.name, key.redacted, key.role, _when(key.created), _when(key.last_used))
 
 
 def _wire(key: "Key") -> dict[str, Any]:

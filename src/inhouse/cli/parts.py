@@ -21,10 +21,15 @@ async def database(settings: Settings) -> AsyncGenerator[Database]:
         yield opened
 
 
+def keys(settings: Settings, database: Database) -> Access:
+    """The keys of an open database. Raises DataFolderError."""
+    limits = Limits(settings.requests_per_minute, settings.tokens_per_minute)
+    peppers = secret.load(settings.data, settings.secret)
+    return Access(database, peppers, SystemClock(), Ids(), limits=limits)
+
+
 @asynccontextmanager
 async def access(settings: Settings) -> AsyncGenerator[Access]:
     """The keys of the data folder. Raises DataFolderError."""
     async with database(settings) as opened:
-        limits = Limits(settings.requests_per_minute, settings.tokens_per_minute)
-        peppers = secret.load(settings.data, settings.secret)
-        yield Access(opened, peppers, SystemClock(), Ids(), limits=limits)
+        yield keys(settings, opened)

@@ -36,7 +36,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.console import Console  # noqa: PLC0415 - only when somebody looks
     from rich.table import Table  # noqa: PLC0415
 
-    shown = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(headings):
+        shown.add_column(
+            heading, no_wrap=number == 0, overflow="fold"
+        )  # ids are there to be copied
     for row in rows:
         shown.add_row(*row)
     Console().print(shown, markup=False)
@@ -92,4 +96,4 @@ class _Lines:
     def __call__(self, what: str, done: int, total: int | None) -> None:
         if what not in self._seen:
             self._seen.add(what)
-            note(f"{what} ({size(total)}) ..." if total else f"{what} ...")
+            note(f"{what} ({size(total)})" if total else what)
