@@ -13,8 +13,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,7 @@ class Served:
     process: subprocess.Popen[str]
     port: int
     lines: list[str]
+    opened: list[Any] = field(default_factory=list)
 
     def ask(self, path: str, body: dict | None = None, key: str = KEY):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -70,7 +72,9 @@ class Served:
             json.dumps(body) if body else None,
             {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
         )
-        return connection.getresponse()
+        response = connection.getresponse()
+        self.opened += [connection, response]
+        return response
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -100,8 +104,11 @@ def serving(data: Path, environ: dict[str, str], *flags: str) -> Iterator[Served
         assert ready, process.stderr.read()
         reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
         reader.start()
-        yield Served(process, int(ready[1]), lines)
+        served = Served(process, int(ready[1]), lines)
+        yield served
     finally:
+        for each in served.opened if ready else ():
+            each.close()
         process.kill()
         process.wait()
         if ready:
