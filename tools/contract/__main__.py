@@ -1,4 +1,6 @@
-"""`python -m tools.contract --document PATH [--output PATH]` writes the contract's data file."""
+"""`python -m tools.contract --document PATH [--output PATH]` writes the contract's two data files:
+the requests, and beside them the answers.
+"""
 
 import argparse
 import json
@@ -6,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.contract.answers import build_answers
 from tools.contract.build import build, write
 
 HERE = Path(__file__).resolve().parents[2] / "src" / "inhouse" / "contract"
@@ -20,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rules = tomllib.loads((HERE / "overlay.toml").read_text())
     contract, constraints = build(published, rules)
     options.output.write_text(write(contract))
+    options.output.with_name("answers.json").write_text(write(build_answers()))
     for conflict in constraints.conflicts:
         print(f"the document contradicts itself: {conflict}")
 

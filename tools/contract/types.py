@@ -69,7 +69,8 @@ class Types:
             return self.schema(typing.get_args(hint)[0], closed=closed)
         if hint in SCALARS:
             kind = SCALARS[hint]
-            return {"type": kind, **(INT64 if kind == "integer" else {})}
+            bounded = self.requests and kind == "integer"
+            return {"type": kind, **(INT64 if bounded else {})}
         if origin in (typing.Union, types.UnionType):
             return self._union(typing.get_args(hint), closed=closed)
         if origin is typing.Literal:

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of what is implemented, made from the contract."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from inhouse.contract.specs import Contract, OperationSpec
@@ -42,10 +42,10 @@ ERROR: Schema = {
 def openapi(contract: Contract, implemented: Collection[str]) -> Json:
     """The document of the operations whose keys are in `implemented`, with the schemas they use."""
     paths: dict[str, Json] = {}
-    schemas: dict[str, Schema] = {"Error": ERROR}
+    document = _Document(contract)
     for key, spec in contract.operations.items():
         if key in implemented:
-            paths.setdefault(spec.path, {})[spec.method.lower()] = _operation(spec, schemas)
+            paths.setdefault(spec.path, {})[spec.method.lower()] = document.operation(spec)
     return {
         "openapi": "3.1.0",
         "info": {"title": "inhouse", "version": "1", "license": {"name": "Apache-2.0"}},
@@ -54,28 +54,87 @@ def openapi(contract: Contract, implemented: Collection[str]) -> Json:
         "paths": dict(sorted(paths.items())),
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-            "schemas": dict(sorted(schemas.items())),
+            "schemas": dict(sorted(document.schemas.items())),
         },
     }
 
 
-def _operation(spec: OperationSpec, schemas: dict[str, Schema]) -> Json:
-    result: Json = {
-        "operationId": spec.name,
-        "tags": [spec.name.rpartition(".")[0]],
-        "parameters": [*_path_parameters(spec), *_query_parameters(spec, schemas)],
-        "responses": _responses(spec),
-    }
-    if spec.deprecated:
-        result["deprecated"] = True
-    if spec.body:
-        schema = _published(spec.body_schema, spec, schemas)
-        kinds = ["multipart/form-data"] if spec.multipart else ["application/json"]
-        result["requestBody"] = {
-            "required": "required" in schema,
-            "content": {kind: {"schema": schema} for kind in kinds},
+class _Document:
+    """Collects the schemas that the operations of one document use."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.schemas: dict[str, Schema] = {"Error": ERROR}
+        self.answers = contract.answers
+
+    def operation(self, spec: OperationSpec) -> Json:
+        result: Json = {
+            "operationId": spec.name,
+            "tags": [spec.name.rpartition(".")[0]],
+            "parameters": [*_path_parameters(spec), *self._query_parameters(spec)],
+            "responses": self._responses(spec),
         }
-    return result
+        if spec.deprecated:
+            result["deprecated"] = True
+        if spec.body:
+            schema = self._published(spec.body_schema, spec.definitions)
+            kind = "multipart/form-data" if spec.multipart else "application/json"
+            result["requestBody"] = {
+                "required": "required" in schema or "anyOf" in schema,
+                "content": {kind: {"schema": schema}},
+            }
+        return result
+
+    def _query_parameters(self, spec: OperationSpec) -> Iterator[Json]:
+        for name, schema in spec.query_schema["properties"].items():
+            published = _without_null(self._published(schema, spec.definitions))
+            parameter: Json = {"name": name, "in": "query", "schema": published}
+            if name in spec.query_schema.get("required", ()):
+                parameter["required"] = True
+            if published.get("type") == "object":
+                parameter |= {"style": "deepObject", "explode": True}
+            yield parameter
+
+    def _responses(self, spec: OperationSpec) -> Json:
+        record = self.answers["operations"].get(spec.key, {})
+        definitions = self.answers["defs"]
+        answer = self._published(record.get("answer", {}), definitions, answers=True)
+        content: Json = {"application/json": {"schema": answer}}
+        if spec.binary:
+            content = {"application/octet-stream": {}}
+        if spec.streams:
+            content["text/event-stream"] = {"schema": {"type": "string"}}
+        error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+        failures = {
+            status: {"description": text, "content": error}
+            for status, text in ERRORS.items()
+            if spec.body or status not in ("413", "415")
+        }
+        return {"200": {"description": "Done.", "content": content}, **failures}
+
+    def _published(
+        self, schema: Any, definitions: Mapping[str, Schema], *, answers: bool = False
+    ) -> Any:
+        """The schema with its references into `components`, where what they name is put."""
+        if isinstance(schema, list):
+            return [self._published(part, definitions, answers=answers) for part in schema]
+        if not isinstance(schema, dict):
+            return schema
+        result: Schema = {}
+        for keyword, value in schema.items():
+            if keyword == "$ref" and isinstance(value, str):
+                name = value.removeprefix(PREFIX)
+                result[keyword] = self._component(name, definitions, answers=answers)
+            else:
+                result[keyword] = self._published(value, definitions, answers=answers)
+        return result
+
+    def _component(self, name: str, definitions: Mapping[str, Schema], *, answers: bool) -> str:
+        public = f"{name}.Answer" if answers else name.replace("~", ".")
+        if public not in self.schemas:
+            self.schemas[public] = {}
+            part = self._published(definitions[name], definitions, answers=answers)
+            self.schemas[public] |= part
+        return f"#/components/schemas/{public}"
 
 
 def _path_parameters(spec: OperationSpec) -> list[Json]:
@@ -84,57 +143,6 @@ def _path_parameters(spec: OperationSpec) -> list[Json]:
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name in re.findall(r"\{([^}]+)\}", spec.path)
     ]
-
-
-def _query_parameters(spec: OperationSpec, schemas: dict[str, Schema]) -> list[Json]:
-    found: list[Json] = []
-    for name, schema in spec.query_schema["properties"].items():
-        published = _without_null(_published(schema, spec, schemas))
-        parameter: Json = {"name": name, "in": "query", "schema": published}
-        if name in spec.query_schema.get("required", ()):
-            parameter["required"] = True
-        if published.get("type") == "object":
-            parameter |= {"style": "deepObject", "explode": True}
-        found.append(parameter)
-    return found
-
-
-def _responses(spec: OperationSpec) -> Json:
-    content: Json = {"application/json": {"schema": {"type": "object"}}}
-    if spec.binary:
-        content = {"application/octet-stream": {}}
-    if spec.streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    failures = {
-        status: {"description": text, "content": error}
-        for status, text in ERRORS.items()
-        if spec.body or status not in ("413", "415")
-    }
-    return {"200": {"description": "Done.", "content": content}, **failures}
-
-
-def _published(schema: Any, spec: OperationSpec, schemas: dict[str, Schema]) -> Any:
-    """The schema with its references into `components`; what they name is added to `schemas`."""
-    if isinstance(schema, list):
-        return [_published(part, spec, schemas) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result: Schema = {}
-    for keyword, value in schema.items():
-        if keyword == "$ref" and isinstance(value, str):
-            result[keyword] = _component(value.removeprefix(PREFIX), spec, schemas)
-        else:
-            result[keyword] = _published(value, spec, schemas)
-    return result
-
-
-def _component(name: str, spec: OperationSpec, schemas: dict[str, Schema]) -> str:
-    public = name.replace("~", ".")
-    if public not in schemas:
-        schemas[public] = {}
-        schemas[public] |= _published(spec.definitions[name], spec, schemas)
-    return f"#/components/schemas/{public}"
 
 
 def _without_null(schema: Schema) -> Schema:

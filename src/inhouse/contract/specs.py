@@ -89,6 +89,14 @@ class Contract:
     operations: Mapping[str, OperationSpec]
     pending: frozenset[str]
 
+    @cached_property
+    def answers(self) -> Json:
+        """The schemas of answers and events: `{"operations": {key: ...}, "defs": ...}`.
+
+        The server checks none of its answers by them; they are read when `/openapi.json` is made.
+        """
+        return orjson.loads(files("inhouse.contract").joinpath("answers.json").read_bytes())
+
     @classmethod
     def load(cls) -> "Contract":
         """Read the data files (some 10 ms). Nothing is compiled before its first use."""
