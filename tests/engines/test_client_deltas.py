@@ -235,6 +235,13 @@ def test_a_part_of_a_character_is_shown_by_its_bytes() -> None:
     assert (first.text, first.logprobs[0]["token"]) == ("", "bytes:\\xf0\\x9f")
 
 
+def test_tokens_without_text_are_left_out() -> None:
+    end = {"token": "", "bytes": [], "logprob": -1.0, "top_logprobs": []}
+    first = read(of({"content": "a"}, logprobs={"content": [CHAT_FORM["content"][0], end]}))[0]
+    assert isinstance(first, Text)
+    assert [entry["token"] for entry in first.logprobs or ()] == ["a"]
+
+
 def test_vllms_null_bytes_are_filled_in() -> None:
     entry = {"token": "ä", "bytes": None, "logprob": -1.0, "top_logprobs": None}
     first = read(of({"content": "ä"}, logprobs={"content": [entry]}))[0]

@@ -105,7 +105,11 @@ def chat_logprobs(logprobs: LogprobsIn, top: int) -> list[Json] | None:
     """The tokens' logprobs in chat form, `top` alternatives each, with nothing that the form does
     not know."""
     if logprobs.content is not None:
-        return [_chat_entry(entry, top) for entry in logprobs.content]
+        return [
+            _chat_entry(entry, top)
+            for entry in logprobs.content
+            if entry["token"] or entry.get("bytes") != []
+        ]
     if logprobs.tokens is None:
         return None
     return _from_legacy(logprobs, top)
