@@ -9,6 +9,7 @@ check, no key, no JSON. What `gateway.py` measures is compared with the CPU time
 import asyncio
 import sys
 from collections import deque
+from typing import cast
 
 import httptools
 import uvloop
@@ -29,8 +30,7 @@ class Upstream(asyncio.Protocol):
         self._chunked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def send(self, client: "Client", data: bytes) -> None:
         self._client = client
@@ -81,8 +81,7 @@ class Client(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)

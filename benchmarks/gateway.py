@@ -99,6 +99,7 @@ def inhouse(stack: ExitStack, ports: dict[str, int]) -> Target:
             INHOUSE_PORT="0",
             INHOUSE_REQUESTS_PER_MINUTE="1000000000",
             INHOUSE_TOKENS_PER_MINUTE="1000000000000",
+            INHOUSE_DEFAULT_MODELS="false",
         )
     )
     line = first_line(running, "inhouse is ready at ")

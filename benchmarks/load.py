@@ -11,13 +11,11 @@ from pathlib import Path
 
 import httptools
 
-_TICKS = 100  # USER_HZ
-
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of process `pid` so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """CPU time of all threads of process `pid` so far, as the scheduler counts it (nanoseconds)."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def rss_bytes(pid: int) -> int:
