@@ -72,7 +72,14 @@ async def running(settings: Settings, engine: Scripted) -> AsyncGenerator[House]
     await services.model_store.put_alias("text-embedding-*", "vectors")
     await services.access.bootstrap(KEY)
     recorder = Recorder(edge(services), services.dispatcher.table)
-    config = uvicorn.Config(recorder, lifespan="off", log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(
+        recorder,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_keep_alive=60,
+    )
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     server = uvicorn.Server(config)
     config.load()
