@@ -121,3 +121,10 @@ async def house(settings: Settings, engine: Scripted) -> AsyncGenerator[House]:
 def client(house: House) -> "AsyncOpenAI":
     """The official client of the running server, with the owner's key."""
     return house.client()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real models run one after the other, in one worker: they would take each other's cores."""
+    for item in items:
+        if item.get_closest_marker("model"):
+            item.add_marker(pytest.mark.xdist_group("model"))

@@ -18,10 +18,7 @@ from typing import Any
 from inhouse.settings import load
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"]
-    + list((ROOT / "docs").rglob("*.md"))
-)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 HOME = "http://127.0.0.1:8420"
 """Where the documents say that the server is."""
 _FENCE = re.compile(r"^( *)(```+|~~~+)(.*)$")
@@ -30,7 +27,7 @@ _SECONDS = 240
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One fenced block. `no_run` is the reason why it does not run, `needs` a module that it needs."""
+    """One fenced block. `no_run` is why it does not run, `needs` a module that it needs."""
 
     path: Path
     line: int

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.docs.blocks import Reader
 
 KEY = "sk-docs-0123456789abcdef"

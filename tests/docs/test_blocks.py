@@ -4,7 +4,6 @@ import importlib.util
 import os
 
 import pytest
-
 from tests.docs.blocks import DOCUMENTS, ROOT, Reader, blocks
 
 ALL = [block for path in DOCUMENTS for block in blocks(path)]
@@ -44,4 +43,4 @@ def test_what_a_document_says_to_do_works(path, reader: Reader, monkeypatch, tmp
         except Exception as error:
             error.add_note(f"in {block}")
             raise
-    assert os.getcwd() == str(tmp_path)  # noqa: PTH109 - as the documents left it
+    assert os.getcwd() == str(tmp_path)
