@@ -8,6 +8,7 @@ from inhouse.agent.turn import Predicted, take
 from inhouse.clock import FrozenClock
 from inhouse.engines.scripted import Scripted, answer
 from inhouse.engines.text import TextCall
+from inhouse.errors import BadRequest
 from inhouse.scope import Usage
 
 tokens = st.lists(st.integers(0, 5), max_size=30)
@@ -51,3 +52,13 @@ async def test_closing_the_comparison_closes_the_engine() -> None:
     await anext(events)
     await events.aclose()
     assert engine.stopped == 1
+
+
+async def test_where_no_tokenizer_is_offered_words_are_compared() -> None:
+    async def none(text: str) -> list[int]:
+        raise BadRequest("no tokenizer")
+
+    engine = Scripted(answer("The cat", " sleeps."))
+    events = take(engine, TextCall("chat", {"messages": []}), Usage(), FrozenClock())
+    seen = [e async for batch in compared(events, "The dog sleeps.", none) for e in batch]
+    assert seen[-2] == Predicted(accepted=3, rejected=1)

@@ -1,22 +1,26 @@
 """How much of a predicted output came true, in tokens."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 
 from inhouse.agent.turn import Event, Events, Predicted
 from inhouse.engines.text import Text, Usage
+from inhouse.errors import APIError
+
+_WORDS = re.compile(r"\s*(?:\w+|[^\w\s])")
 
 Tokenize = Callable[[str], Awaitable[Sequence[int]]]
 """The model's own tokenizer."""
 
 
-def common(output: Sequence[int], prediction: Sequence[int]) -> int:
+def common(output: Sequence[Hashable], prediction: Sequence[Hashable]) -> int:
     """The length of the longest common subsequence.
 
     Hyyrö's bit-parallel algorithm (2004): one row of the table is an integer with a bit per token
     of the prediction, so a step costs a few operations on it, not a walk along it.
     """
-    places: dict[int, int] = {}
+    places: dict[Hashable, int] = {}
     for at, token in enumerate(prediction):
         places[token] = places.get(token, 0) | 1 << at
     full = (1 << len(prediction)) - 1
@@ -45,8 +49,16 @@ async def compared(events: Events, prediction: str, tokenize: Tokenize) -> Event
 
 
 async def _predicted(texts: dict[int, list[str]], prediction: str, tokenize: Tokenize) -> Predicted:
-    expected = await tokenize(prediction)
+    expected = await _tokens(prediction, tokenize)
     accepted = 0
     for pieces in texts.values():
-        accepted += common(await tokenize("".join(pieces)), expected)
+        accepted += common(await _tokens("".join(pieces), tokenize), expected)
     return Predicted(accepted, len(expected) * max(1, len(texts)) - accepted)
+
+
+async def _tokens(text: str, tokenize: Tokenize) -> Sequence[Hashable]:
+    """The text's tokens, or its words where the model's server has no tokenizer to offer."""
+    try:
+        return await tokenize(text)
+    except APIError:
+        return _WORDS.findall(text)
