@@ -123,6 +123,7 @@ def client(house: House) -> "AsyncOpenAI":
     return house.client()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real models run one after the other, in one worker: they would take each other's cores."""
     for item in items:
