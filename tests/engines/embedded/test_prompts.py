@@ -1,5 +1,6 @@
 """Messages as a template without tools takes them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,6 +116,15 @@ def test_an_image_is_refused_by_a_model_that_does_not_see() -> None:
 def test_an_image_goes_to_a_model_that_sees() -> None:
     content = [{"type": "text", "text": "a"}, IMAGE]
     assert plain({"role": "user", "content": content}, template=SEEING)[0]["content"] == content
+
+
+def test_a_template_without_a_system_hears_it_from_the_user() -> None:
+    template = replace(BLIND, system=False)
+    system: Json = {"role": "system", "content": "Be kind."}
+    assert plain(system, {"role": "user", "content": "hi"}, template=template) == [
+        {"role": "user", "content": "Be kind.\n\nhi"}
+    ]
+    assert plain(system, template=template) == [{"role": "user", "content": "Be kind."}]
 
 
 def test_the_callers_messages_stay_as_they_are() -> None:

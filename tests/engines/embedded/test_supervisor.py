@@ -3,6 +3,7 @@ parent."""
 
 import asyncio
 import os
+import re
 import signal
 import stat
 import sys
@@ -11,13 +12,17 @@ from pathlib import Path
 import psutil
 import pytest
 
+from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.embedded.spec import Adapter, ChildSpec, Launch
 from inhouse.engines.embedded.supervisor import Child, ChildFailed
-from inhouse.errors import Unavailable
+from inhouse.engines.embedded.text import EmbeddedText
+from inhouse.engines.text import TextCall
+from inhouse.errors import ServerError, Unavailable
 
 PARENT = """
 import asyncio, sys
 from pathlib import Path
+from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.embedded.spec import ChildSpec
 from inhouse.engines.embedded.supervisor import Child
 
@@ -101,6 +106,29 @@ async def test_a_deep_folder_is_no_hindrance(weights: Path, tmp_path: Path) -> N
     await child.stop()
     assert len(str(socket)) < 100
     assert not socket.parent.exists()
+
+
+@pytest.mark.model
+async def test_where_sockets_are_impossible_the_child_chooses_a_port(
+    weights: Path, tmp_path: Path
+) -> None:
+    child = Child(ChildSpec(weights, context_length=256, parallel=1), tmp_path, unix=False)
+    await child.start()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", child.base_url)
+    engine = EmbeddedText(child)
+    body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
+    assert [batch async for batch in engine.generate(TextCall("chat", body))]
+    await engine.close()
+    await child.stop()
+
+
+@pytest.mark.model
+async def test_nobody_without_the_key_is_answered(child: Child) -> None:
+    for key in (None, "wrong"):
+        endpoints = Endpoints([child.base_url], api_key=key, retries=0)
+        with pytest.raises(ServerError):
+            await endpoints.post("/completions", b'{"prompt":"x"}')
+        await endpoints.close()
 
 
 @pytest.mark.model

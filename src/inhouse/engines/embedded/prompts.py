@@ -36,7 +36,20 @@ def render(messages: Sequence[Json], choice: Choice, template: Template) -> list
         rendered.append({"role": _ROLES.get(role, role), "content": content})
     if choice.tools:
         _describe(rendered, choice)
-    return rendered
+    return rendered if template.system else _without_system(rendered)
+
+
+def _without_system(rendered: Sequence[Json]) -> list[Json]:
+    """What the system says, said by the user first: for templates that know no system message."""
+    system = [each["content"] for each in rendered if each["role"] == "system"]
+    others = [each for each in rendered if each["role"] != "system"]
+    if not system:
+        return others
+    said = "\n\n".join(str(each) for each in system)
+    if others and others[0]["role"] == "user":
+        first = {**others[0], "content": _prefixed(f"{said}\n\n", others[0]["content"])}
+        return [first, *others[1:]]
+    return [{"role": "user", "content": said}, *others]
 
 
 def _content(message: Json, at: int, *, sees: bool) -> str | list[Json]:

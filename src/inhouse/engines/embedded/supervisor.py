@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from collections import deque
@@ -49,8 +50,11 @@ class Child:
     change only where Unix sockets are impossible (then each start has its own port).
     """
 
-    def __init__(self, spec: ChildSpec, folder: Path) -> None:
+    def __init__(
+        self, spec: ChildSpec, folder: Path, *, unix: bool = sys.platform != "win32"
+    ) -> None:
         self.spec = spec
+        self._unix = unix
         self.key = secrets.token_urlsafe(32)
         self.base_url = ""
         self.restarts = 0
@@ -148,7 +152,7 @@ class Child:
 
     async def _launch(self) -> float:
         """Start a process and wait for its line; returns the loop's time at which it was ready."""
-        socket = self._socket()
+        path = self._socket()
         self._tail.clear()
         self._process = process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "inhouse.engines.embedded.child"),
@@ -163,7 +167,7 @@ class Child:
         assert stdout is not None  # noqa: S101
         assert stderr is not None  # noqa: S101
         errors = asyncio.create_task(self._read_errors(stderr))
-        stdin.write(Launch(self.spec, socket, self.key, os.getpid()).encode())
+        stdin.write(Launch(self.spec, path, self.key, os.getpid()).encode())
         line = await stdout.readline()
         report = json.loads(line) if line else {"error": "It ended while loading."}
         if "address" not in report:
@@ -172,7 +176,7 @@ class Child:
             self._failure = f"The model {self.spec.path.name} could not be loaded. {self._reason()}"
             raise ChildFailed(self._failure.strip())
         self._tail.clear()
-        self.base_url = f"unix://{socket}" if socket else str(report["address"])
+        self.base_url = f"unix://{path}" if path else f"{report['address']}/v1"
         self._failure = None
         self._ready.set()
         return asyncio.get_running_loop().time()
@@ -196,11 +200,12 @@ class Child:
         return telling[0] if telling else ""
 
     def _socket(self) -> str | None:
-        if sys.platform == "win32":
+        """A free path for the socket; None where there can be none."""
+        if not self._unix:
             return None
         folder = self._own_folder or self._folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if len(os.fsencode(folder)) > _LONGEST_SOCKET_PATH - 16:
+        if self._own_folder is None and not _takes_sockets(folder):
             folder = self._own_folder = Path(tempfile.mkdtemp(prefix="inhouse-"))
         folder.chmod(0o700)
         path = folder / f"{self.key[:8]}.sock"
@@ -227,3 +232,18 @@ class Child:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _takes_sockets(folder: Path) -> bool:
+    """Whether a socket can lie there: the path is short enough and the file system knows
+    sockets."""
+    path = folder / f"{secrets.token_hex(4)}.sock"
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(path))
+    except OSError:
+        return False
+    path.unlink()
+    return True
