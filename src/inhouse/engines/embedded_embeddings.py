@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
+
 from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedding_calls import context_overflow, embed
 from inhouse.engines.embeddings import Embeddings
 from inhouse.engines.wire import Limits, Wire
-from inhouse.errors import BadRequest
+from inhouse.errors import BadRequest, ServerError
 
 _INPUTS = 32
 """Inputs of one call of the child. Small enough that requests take turns and a cancelled one ends
@@ -71,7 +73,24 @@ class EmbeddedEmbeddings:
 
     async def _part(self, texts: Sequence[str]) -> Embeddings:
         async with self._turns:
-            return await embed(await self._ready(), self._child.spec.path.stem, texts)
+            endpoints = await self._ready()
+            try:
+                return await embed(endpoints, self._child.spec.path.stem, texts)
+            except (BadRequest, ServerError):
+                await self._find_too_long(endpoints, texts)
+                raise
+
+    async def _find_too_long(self, endpoints: Endpoints, texts: Sequence[str]) -> None:
+        """The engine's refusal does not always say that an input is over the context."""
+        for text in texts:
+            asked = msgspec.json.encode({"content": text, "add_special": True})
+            reply = await endpoints.post("/tokenize", asked, root=True)
+            try:
+                answer = msgspec.json.decode(reply.first + await reply.response.read())
+            finally:
+                reply.response.close()
+            if len(answer["tokens"]) > self._context_length:
+                raise context_overflow(self._context_length, len(answer["tokens"]))
 
     async def _ready(self) -> Endpoints:
         """The way to the child, once it can answer."""
