@@ -1,5 +1,6 @@
 """Refusals are worded as OpenAI words them, and name the place."""
 
+import time
 from typing import Any
 
 import pytest
@@ -42,11 +43,24 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     assert len(raised.value.message) < 400
 
 
-def test_a_union_of_many_bad_items_is_explained_quickly() -> None:
-    items = [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}] * 300
+def test_the_faulty_one_of_very_many_items_is_found_quickly() -> None:
+    """The server answers nobody else meanwhile."""
+    spec = CONTRACT.operations["POST /responses"]
+    items = [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}] * 50_000
+    before = time.process_time()
     with pytest.raises(BadRequest) as raised:
-        CONTRACT.operations["POST /responses"].check_body({"input": [*items, {"role": "x"}]})
-    assert raised.value.param == "input[300].role"
+        spec.check_body({"input": [*items, {"role": "x"}]})
+    assert raised.value.param == "input[50000].role"
+    assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize("place", [0, 15, 16, 17, 40])
+def test_a_fault_is_found_wherever_it_stands_in_an_array(place: int) -> None:
+    tokens: list[Any] = [1] * 41
+    tokens[place] = 1.0
+    with pytest.raises(BadRequest) as raised:
+        CONTRACT.operations["POST /embeddings"].check_body({"model": "m", "input": tokens})
+    assert raised.value.param == f"input[{place}]"
 
 
 def test_a_pattern_that_ends_in_a_dollar_does_not_allow_a_line_end() -> None:

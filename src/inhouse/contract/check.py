@@ -45,6 +45,21 @@ class Check:
     def _suspects(self) -> Suspects | None:
         return suspects(self.schema, self.closure)
 
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.definitions, self._is_valid)
+
+    @cached_property
+    def _inner(self) -> dict[int, "Check"]:
+        """The checks of parts of the schema, by the identity of the part."""
+        return {}
+
+    def _is_valid(self, schema: Schema, value: Any) -> bool:
+        check = self._inner.get(id(schema))
+        if check is None:
+            check = self._inner[id(schema)] = Check(schema, self.definitions)
+        return check.valid(value) and not check.suspicious(value)
+
     def valid(self, value: Any) -> bool:
         """Whether the value is valid JSON Schema, which takes 1.0 for an integer."""
         return self._validator.is_valid(value)
@@ -57,7 +72,7 @@ class Check:
         """Raise `BadRequest` with the first fault's message, param and code if there is one."""
         if self._validator.is_valid(value) and not (self._suspects and self._suspects(value)):
             return
-        problem = Explainer(self.definitions).find(self.schema, value)
+        problem = self._explainer.find(self.schema, value)
         if problem is not None:
             raise BadRequest(problem.message, param=problem.param or None, code=problem.code)
         if not self.valid(value):  # the two disagree: never let such a value pass

@@ -7,28 +7,17 @@ unknown and missing fields. `find` returns None exactly when the value is valid:
 against jsonschema-rs.
 """
 
-import math
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from inhouse.contract import wording
+from inhouse.contract.branches import anchored, constants, discriminators, distance, has
+from inhouse.contract.kinds import Schema, among, is_kind, kinds_of, shown
 from inhouse.contract.wording import Problem
 
-Schema = dict[str, Any]
-
-DISCRIMINATORS = ("type", "role", "object", "anchor", "mode", "kind", "action")
-KINDS: dict[type, tuple[str, ...]] = {
-    type(None): ("null",),
-    bool: ("boolean",),
-    str: ("string",),
-    int: ("integer", "number"),
-    float: ("number",),
-    list: ("array",),
-    dict: ("object",),
-}
 ARTICLES = {
     "string": "a string",
     "integer": "an integer",
@@ -49,6 +38,9 @@ PLURALS = {
 }
 
 
+LONG = 16
+"""Arrays with more items than this are searched for the faulty one first."""
+
 BOUNDS = (
     ("minimum", "below_min", ">=", operator.lt),
     ("exclusiveMinimum", "below_min", ">", operator.le),
@@ -58,10 +50,21 @@ BOUNDS = (
 
 
 class Explainer:
-    """Explains values against schemas that share definitions."""
+    """Explains values against schemas that share definitions.
 
-    def __init__(self, definitions: Mapping[str, Schema]) -> None:
+    `is_valid` tells quickly whether a value has no fault: in a long array only the first item that
+    has one is worth a closer look.
+    """
+
+    def __init__(
+        self,
+        definitions: Mapping[str, Schema],
+        is_valid: Callable[[Schema, Any], bool] = lambda _schema, _value: False,
+    ) -> None:
         self.definitions = definitions
+        self._is_valid = is_valid
+        self._flat: dict[int, list[Schema]] = {}
+        self._keys: dict[tuple[int, ...], list[str]] = {}
 
     def find(self, schema: Schema, value: Any, path: str = "") -> Problem | None:
         """The first fault of `value`, or None. `path` is its place, as `messages[0].role`."""
@@ -69,10 +72,10 @@ class Explainer:
             schema = self.definitions[schema["$ref"][8:]]
         if "anyOf" in schema:
             return self._union(schema, value, path)
-        if "type" in schema and not _is_kind(value, _kinds(schema)):
+        if "type" in schema and not is_kind(value, kinds_of(schema)):
             return self._wrong_kind([schema], value, path)
-        if "enum" in schema and not _among(value, schema["enum"]):
-            return wording.wrong_value(path, value, _shown(schema["enum"]))
+        if "enum" in schema and not among(value, schema["enum"]):
+            return wording.wrong_value(path, value, shown(schema["enum"]))
         return self._within(schema, value, path)
 
     def _within(self, schema: Schema, value: Any, path: str) -> Problem | None:
@@ -98,6 +101,8 @@ class Explainer:
         items = schema.get("items")
         if items:
             for index, item in enumerate(value):
+                if count > LONG and self._is_valid(items, item):
+                    continue
                 problem = self.find(items, item, f"{path}[{index}]")
                 if problem:
                     return problem
@@ -139,7 +144,10 @@ class Explainer:
 
     def _branches(self, schema: Schema) -> list[Schema]:
         """The members of a union, with unions within unions and references laid flat."""
-        found: list[Schema] = []
+        known = self._flat.get(id(schema))
+        if known is not None:
+            return known
+        found: list[Schema] = self._flat.setdefault(id(schema), [])
         for part in schema["anyOf"]:
             branch = part
             while "$ref" in branch:
@@ -149,7 +157,7 @@ class Explainer:
 
     def _union(self, schema: Schema, value: Any, path: str) -> Problem | None:
         branches = self._branches(schema)
-        fitting = [branch for branch in branches if _is_kind(value, _kinds(branch))]
+        fitting = [branch for branch in branches if is_kind(value, kinds_of(branch))]
         if not fitting:
             return self._wrong_kind(branches, value, path)
         if isinstance(value, dict):
@@ -170,11 +178,11 @@ class Explainer:
         """`'auto'` or an integer, given `'many'`: neither the one nor the other."""
         if not all("enum" in branch for branch in fitting):
             return None
-        kinds = {kind for branch in branches for kind in _kinds(branch) if kind != "null"}
+        kinds = {kind for branch in branches for kind in kinds_of(branch) if kind != "null"}
         if kinds & {"integer", "number", "boolean"} and not kinds & {"object", "array"}:
             return self._wrong_kind(branches, value, path)
         values = [value for branch in fitting for value in branch["enum"]]
-        return wording.wrong_value(path, value, _shown(values))
+        return wording.wrong_value(path, value, shown(values))
 
     def _array_union(
         self, branches: list[Schema], fitting: list[Schema], value: list[Any], path: str
@@ -186,7 +194,7 @@ class Explainer:
         if len(fitting) == 1 or not value:
             return problems[0]
         for branch, problem in zip(fitting, problems, strict=True):
-            if _is_kind(value[0], self._item_kinds(branch)):
+            if is_kind(value[0], self._item_kinds(branch)):
                 return problem
         return self._wrong_kind(fitting, value[0], f"{path}[0]", items=True)
 
@@ -195,8 +203,8 @@ class Explainer:
         while "$ref" in items:
             items = self.definitions[items["$ref"][8:]]
         if "anyOf" in items:
-            return {kind for branch in self._branches(items) for kind in _kinds(branch)}
-        return _kinds(items)
+            return {kind for branch in self._branches(items) for kind in kinds_of(branch)}
+        return kinds_of(items)
 
     def _by_discriminator(
         self, branches: list[Schema], value: dict[str, Any], path: str
@@ -207,30 +215,36 @@ class Explainer:
         """
         if len(branches) == 1:
             return branches
-        for key in _discriminators(branches):
-            having = [branch for branch in branches if _constants(branch, key)]
+        for key in self._discriminators(branches):
+            having = [branch for branch in branches if constants(branch, key)]
             if key in value:
-                matching = [b for b in branches if b not in having or _has(b, key, value[key])]
+                matching = [b for b in branches if b not in having or has(b, key, value[key])]
                 if not matching:
                     return self._no_such(having, key, value[key], path)
                 branches = matching
             else:
                 optional = [b for b in branches if key not in b.get("required", ())]
-                branches = [b for b in optional if _anchored(b, value)]
+                branches = [b for b in optional if anchored(b, value)]
                 if not branches:
                     return wording.missing(_join(path, key))
             if len(branches) == 1:
                 break
         return branches
 
+    def _discriminators(self, branches: list[Schema]) -> list[str]:
+        union = tuple(map(id, branches))
+        if union not in self._keys:
+            self._keys[union] = discriminators(branches)
+        return self._keys[union]
+
     def _no_such(self, branches: list[Schema], key: str, value: Any, path: str) -> Problem:
-        values = [v for branch in branches for v in _constants(branch, key) or ()]
+        values = [v for branch in branches for v in constants(branch, key) or ()]
         place = _join(path, key)
         if not isinstance(value, (str, bool)) or isinstance(value, bool) != isinstance(
             values[0], bool
         ):
-            return wording.wrong_type(place, [wording.quoted(v) for v in _shown(values)], value)
-        return wording.wrong_value(place, value, _shown(values))
+            return wording.wrong_type(place, [wording.quoted(v) for v in shown(values)], value)
+        return wording.wrong_value(place, value, shown(values))
 
     def _closest(self, branches: list[Schema], value: dict[str, Any], path: str) -> Problem | None:
         """The fault in the branch with the fewest unknown and missing fields, then the deepest."""
@@ -240,7 +254,7 @@ class Explainer:
             if problem is None:
                 return None
             depth = len(re.split(r"[.\[]", problem.param))
-            found.append((_distance(branch, value), -depth, number, problem))
+            found.append((distance(branch, value), -depth, number, problem))
         return min(found, key=lambda entry: entry[:3])[3]
 
     def _wrong_kind(
@@ -260,10 +274,10 @@ class Explainer:
     def _phrases(self, schema: Schema) -> list[str]:
         """How a schema is named in `expected ...`."""
         if "enum" in schema:
-            return [wording.quoted(value) for value in _shown(schema["enum"])]
+            return [wording.quoted(value) for value in shown(schema["enum"])]
         return [
             self._array_phrase(schema) if kind == "array" else ARTICLES[kind]
-            for kind in sorted(_kinds(schema), key=list(ARTICLES).index)
+            for kind in sorted(kinds_of(schema), key=list(ARTICLES).index)
             if kind != "null"
         ]
 
@@ -286,31 +300,6 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _kinds(schema: Schema) -> set[str]:
-    kinds = schema.get("type")
-    if kinds is None:
-        return set(ARTICLES)
-    return set(kinds) if isinstance(kinds, list) else {kinds}
-
-
-def _is_kind(value: Any, kinds: set[str]) -> bool:
-    if isinstance(value, float) and not math.isfinite(value):
-        return False
-    return any(kind in kinds for kind in KINDS.get(type(value), ()))
-
-
-def _among(value: Any, values: Sequence[Any]) -> bool:
-    """True is not 1 here."""
-    return any(
-        value == other and isinstance(value, bool) == isinstance(other, bool) for other in values
-    )
-
-
-def _shown(values: Sequence[Any]) -> list[Any]:
-    """An enum's values in their order, without null and without doubles."""
-    return [value for value in dict.fromkeys(values) if value is not None]
-
-
 def _string(schema: Schema, value: str, path: str) -> Problem | None:
     length = len(value)
     if length < schema.get("minLength", 0):
@@ -331,49 +320,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _number(schema: Schema, value: float, path: str) -> Problem | None:
-    noun = "decimal" if "number" in _kinds(schema) else "integer"
+    noun = "decimal" if "number" in kinds_of(schema) else "integer"
     for keyword, side, sign, is_out in BOUNDS:
         if keyword in schema and is_out(value, schema[keyword]):
             return wording.out_of_range(path, value, noun, side, f"{sign} {schema[keyword]}")
     return None
-
-
-def _constants(schema: Schema, key: str) -> list[Any] | None:
-    """The values that a branch allows for a key, if it lists them."""
-    return schema.get("properties", {}).get(key, {}).get("enum")
-
-
-def _has(schema: Schema, key: str, value: Any) -> bool:
-    return _among(value, _constants(schema, key) or ())
-
-
-def _discriminators(branches: list[Schema]) -> list[str]:
-    """The keys that tell branches apart: the usual ones, then those that are a constant in two."""
-    listed: dict[str, int] = {}
-    for branch in branches:
-        for key, part in branch.get("properties", {}).items():
-            if "enum" in part and (key in DISCRIMINATORS or len(_shown(part["enum"])) == 1):
-                listed[key] = listed.get(key, 0) + 1
-    keys = [key for key, count in listed.items() if count > 1]
-    return sorted(keys, key=lambda key: (key not in DISCRIMINATORS, _order(key)))
-
-
-def _order(key: str) -> int:
-    return DISCRIMINATORS.index(key) if key in DISCRIMINATORS else len(DISCRIMINATORS)
-
-
-def _anchored(schema: Schema, value: dict[str, Any]) -> bool:
-    """Whether a value without the discriminator can mean this branch.
-
-    It has one of the branch's other required constants, or, where there are none, of its required
-    fields.
-    """
-    required = schema.get("required", ())
-    anchors = [key for key in required if _constants(schema, key)] or required
-    return not anchors or any(key in value for key in anchors)
-
-
-def _distance(schema: Schema, value: dict[str, Any]) -> int:
-    properties = schema.get("properties", {})
-    missing = sum(key not in value for key in schema.get("required", ()))
-    return missing + sum(key not in properties for key in value)

@@ -1,11 +1,11 @@
 """Finds decimals where the contract wants integers.
 
 JSON Schema counts 1.0 as an integer; OpenAI does not, and a handler that asked for an int must not
-get a float. This looks only at the places where a schema has integers, so that it costs next to
-nothing for most bodies.
+get a float. This looks only at the places where a schema has integers, and at all branches of a
+union at once, so that it costs next to nothing for most bodies.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 Schema = dict[str, Any]
@@ -15,14 +15,86 @@ Suspects = Callable[[Any], bool]
 
 def suspects(schema: Schema, definitions: Mapping[str, Schema]) -> Suspects | None:
     """The function for a schema; None where no integer can stand."""
-    return _Plan(definitions).of(schema)
+    node = _Plan(definitions).node([schema])
+    return None if node is None else node.suspects
+
+
+class _Node:
+    """What may stand at one place, in all the branches that can lead there."""
+
+    __slots__ = ("fields", "items", "rest", "wanted")
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.fields: dict[str, _Node] = {}
+        self.rest: _Node | None = None
+        self.items: _Node | None = None
+
+    def suspects(self, value: Any) -> bool:
+        kind = type(value)
+        if kind is float:
+            return self.wanted
+        if kind is dict:
+            return self._in_object(value)
+        return kind is list and self.items is not None and self.items.in_array(value)
+
+    def _in_object(self, value: Mapping[str, Any]) -> bool:
+        fields, rest = self.fields, self.rest
+        for name, inner in value.items():
+            node = fields.get(name, rest)
+            if node is not None and node.suspects(inner):
+                return True
+        return False
+
+    def in_array(self, values: Sequence[Any]) -> bool:
+        if self.fields or self.rest or self.items:
+            return any(map(self.suspects, values))
+        return self.wanted and float in set(map(type, values))
 
 
 class _Plan:
+    """Makes the nodes: one for each set of schemas that can meet at a place."""
+
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self.definitions = definitions
         self.holding = self._holding()
-        self.made: dict[str, list[Suspects]] = {}
+        self.made: dict[frozenset[int], _Node] = {}
+
+    def node(self, schemas: Iterable[Schema]) -> _Node | None:
+        """The node of a place, or None if no integer can be reached from it."""
+        leaves = {id(leaf): leaf for schema in schemas for leaf in self._leaves(schema)}
+        if not leaves:
+            return None
+        key = frozenset(leaves)
+        if key not in self.made:
+            self.made[key] = _Node()
+            self._fill(self.made[key], list(leaves.values()))
+        return self.made[key]
+
+    def _fill(self, node: _Node, leaves: list[Schema]) -> None:
+        fields: dict[str, list[Schema]] = {}
+        for leaf in leaves:
+            node.wanted = node.wanted or _wants_integer(leaf)
+            for name, part in leaf.get("properties", {}).items():
+                fields.setdefault(name, []).append(part)
+        rest = [leaf["additionalProperties"] for leaf in leaves if "additionalProperties" in leaf]
+        rest = [part for part in rest if isinstance(part, dict)]
+        for name, parts in fields.items():
+            found = self.node([*parts, *rest])
+            if found is not None:
+                node.fields[name] = found
+        node.rest = self.node(rest)
+        node.items = self.node(leaf["items"] for leaf in leaves if "items" in leaf)
+
+    def _leaves(self, schema: Schema) -> Iterable[Schema]:
+        """The alternatives of a schema from which an integer can be reached."""
+        while "$ref" in schema:
+            schema = self.definitions[schema["$ref"][8:]]
+        if "anyOf" in schema:
+            for branch in schema["anyOf"]:
+                yield from self._leaves(branch)
+        elif self._holds(schema, self.holding):
+            yield schema
 
     def _holding(self) -> set[str]:
         """The definitions from which an integer can be reached."""
@@ -42,55 +114,6 @@ class _Plan:
             return schema["$ref"][8:] in holding
         return _wants_integer(schema) or any(self._holds(part, holding) for part in _parts(schema))
 
-    def of(self, schema: Schema) -> Suspects | None:
-        if not self._holds(schema, self.holding):
-            return None
-        if "$ref" in schema:
-            return self._reference(schema["$ref"][8:])
-        if "anyOf" in schema:
-            return _any([found for part in schema["anyOf"] if (found := self.of(part))])
-        if _wants_integer(schema):
-            return _is_float
-        checks = [self._object(schema), self._array(schema)]
-        return _any([check for check in checks if check])
-
-    def _reference(self, name: str) -> Suspects:
-        if name not in self.made:
-            self.made[name] = slot = []
-            found = self.of(self.definitions[name])
-            if found:
-                slot.append(found)
-        slot = self.made[name]
-        return slot[0] if slot else lambda value: bool(slot) and slot[0](value)
-
-    def _object(self, schema: Schema) -> Suspects | None:
-        fields = [
-            (name, check)
-            for name, part in schema.get("properties", {}).items()
-            if (check := self.of(part))
-        ]
-        others = schema.get("additionalProperties")
-        rest = self.of(others) if isinstance(others, dict) else None
-
-        def check_object(value: Any) -> bool:
-            if type(value) is not dict:
-                return False
-            for name, check in fields:
-                inner = value.get(name)
-                if inner is not None and check(inner):
-                    return True
-            return rest is not None and any(map(rest, value.values()))
-
-        return check_object if fields or rest else None
-
-    def _array(self, schema: Schema) -> Suspects | None:
-        check = self.of(schema["items"]) if "items" in schema else None
-        if check is None:
-            return None
-        if check is _is_float:
-            return lambda value: type(value) is list and float in set(map(type, value))
-        return lambda value: type(value) is list and any(map(check, value))
-
 
 def _wants_integer(schema: Schema) -> bool:
     kinds = schema.get("type", ())
@@ -103,13 +126,3 @@ def _parts(schema: Schema) -> Iterable[Schema]:
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             yield schema[key]
-
-
-def _is_float(value: Any) -> bool:
-    return type(value) is float
-
-
-def _any(checks: list[Suspects]) -> Suspects:
-    if len(checks) == 1:
-        return checks[0]
-    return lambda value: any(check(value) for check in checks)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from inhouse.contract.wording import kind
 
 Json = dict[str, Any]
 Schema = dict[str, Any]
+FOLDER = Path(__file__).parent
 EMPTY: Schema = {"type": "object", "properties": {}}
 
 
@@ -95,14 +96,13 @@ class Contract:
 
         The server checks none of its answers by them; they are read when `/openapi.json` is made.
         """
-        return orjson.loads(files("inhouse.contract").joinpath("answers.json").read_bytes())
+        return orjson.loads(FOLDER.joinpath("answers.json").read_bytes())
 
     @classmethod
     def load(cls) -> "Contract":
         """Read the data files (some 10 ms). Nothing is compiled before its first use."""
-        folder = files("inhouse.contract")
-        data = orjson.loads(folder.joinpath("contract.json").read_bytes())
-        pending = folder.joinpath("pending.txt").read_text("utf-8").splitlines()
+        data = orjson.loads(FOLDER.joinpath("contract.json").read_bytes())
+        pending = FOLDER.joinpath("pending.txt").read_text("utf-8").splitlines()
         operations = {
             key: _spec(key, record, data["defs"]) for key, record in data["operations"].items()
         }
