@@ -70,6 +70,13 @@ async def running(settings: Settings, engine: Scripted) -> AsyncGenerator[House]
         await services.model_store.put(name, entry.json())
     await services.model_store.put_alias("gpt-*", "scripted")
     await services.model_store.put_alias("text-embedding-*", "vectors")
+    async with serving(services, engine) as house:
+        yield house
+
+
+@asynccontextmanager
+async def serving(services: Services, engine: Scripted) -> AsyncGenerator[House]:
+    """`services` behind a real port; they are closed at the end."""
     await services.access.bootstrap(KEY)
     recorder = Recorder(edge(services), services.dispatcher.table)
     config = uvicorn.Config(
