@@ -3,6 +3,8 @@
 from typing import Any
 
 from openai.types import CompletionChoice, Embedding
+from openai.types.chat import ChatCompletionMessage, ChatCompletionStoreMessage
+from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
 from tools.contract.merge import PREFIX, merge, reachable
 from tools.contract.sdk import Method, methods
 from tools.contract.types import Schema, Types, nullable
@@ -13,6 +15,17 @@ PAGE: Schema = {
     "first_id": nullable({"type": "string"}),
     "last_id": nullable({"type": "string"}),
 }
+
+_BESIDES: tuple[tuple[Any, str, Schema], ...] = (
+    (ChatCompletionMessage, "reasoning_content", {"type": "string"}),
+    (ChoiceDelta, "reasoning_content", {"type": "string"}),
+    (ChoiceDeltaToolCall, "custom", {"type": "object", "additionalProperties": True}),
+    (ChatCompletionStoreMessage, "role", {"type": "string"}),
+    (ChatCompletionStoreMessage, "name", {"type": ["string", "null"]}),
+    (ChatCompletionStoreMessage, "tool_call_id", {"type": "string"}),
+)
+"""What the types leave out: the thoughts of open models, custom tools in chunks, and that stored
+messages are those of the request, of any role."""
 
 
 class Answers:
@@ -27,10 +40,14 @@ class Answers:
         for hint, field, branch in (
             (CompletionChoice, "finish_reason", {"type": "null"}),  # null in chunks before the last
             (Embedding, "embedding", {"type": "string"}),  # with encoding_format base64
+            (ChoiceDeltaToolCall, "type", {"enum": ["custom"]}),  # custom tools stream as others do
         ):
             name = self.types.schema(hint)["$ref"].removeprefix(PREFIX)
             properties = self.types.definitions[name]["properties"]
             properties[field] = {"anyOf": [properties[field], branch]}
+        for hint, field, schema in _BESIDES:
+            name = self.types.schema(hint)["$ref"].removeprefix(PREFIX)
+            self.types.definitions[name]["properties"][field] = schema
 
     def answer(self, method: Method) -> Schema | None:
         """The schema of a method's JSON answer; None if it has no such answer or does not say."""
