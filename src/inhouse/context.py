@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from inhouse.clock import Clock
 from inhouse.engines.models import Model, Models
+from inhouse.fetch import Fetcher
 from inhouse.ids import IdMaker
 from inhouse.scope import Scope
 from inhouse.settings import Settings
@@ -23,6 +24,7 @@ class Context:
     model: Model | None
     requested_model: str | None
     chats: ChatStore
+    fetcher: Fetcher
     settings: Settings
     clock: Clock
     ids: IdMaker

@@ -14,6 +14,7 @@ from inhouse.contract import Contract
 from inhouse.contract.openapi import openapi
 from inhouse.engines.models import Model, Models
 from inhouse.errors import APIError
+from inhouse.fetch import Fetcher
 from inhouse.ids import IdMaker, Ids
 from inhouse.operations import Dispatcher, Json, Operation, Table
 from inhouse.scope import Scope
@@ -93,9 +94,10 @@ class Services:
             lambda: [(load.model, load.waiting, load.running) for load in running.loads()]
         )
         chats = ChatStore(database)
+        fetcher = Fetcher({"image_url": settings.fetch_allow}, own_ports=[settings.port])
 
         def context(scope: Scope, model: Model | None, requested: str | None) -> Context:
-            return Context(scope, running, model, requested, chats, settings, clock, ids)
+            return Context(scope, running, model, requested, chats, fetcher, settings, clock, ids)
 
         return cls(
             settings=settings,

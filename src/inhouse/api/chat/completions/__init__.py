@@ -3,12 +3,12 @@
 from functools import partial
 
 from inhouse.agent.chat import encode, request, stored
-from inhouse.agent.images import as_data
 from inhouse.agent.models import fingerprint, text_engine
 from inhouse.agent.prediction import compared
 from inhouse.agent.turn import take
 from inhouse.context import Context
 from inhouse.engines.text import TextCall
+from inhouse.fetch import read_image
 from inhouse.operations import Json, Result, Stream, operation
 from inhouse.stores.page import Page
 
@@ -19,7 +19,9 @@ async def create(ctx: Context, body: Json) -> Result:
     scope, model = ctx.scope, ctx.model
     assert model is not None  # noqa: S101 - dispatch resolved it
     engine = text_engine(ctx.models, model)
-    asked = await request.engine_body(body, engine.abilities, as_data)
+    asked = await request.engine_body(
+        body, engine.abilities, partial(read_image, fetcher=ctx.fetcher)
+    )
     call = TextCall("chat", asked, scope.project or "", scope.priority, scope.deadline)
     events = take(engine, call, scope.usage, ctx.clock)
     if (prediction := request.prediction_text(body)) is not None:
