@@ -23,6 +23,8 @@ from inhouse.scope import Scope
 from inhouse.telemetry import Metrics, log
 
 _CLIENT_CLOSED_REQUEST = 499
+_UNWATCHED_SECONDS = 0.02
+"""A call that is done sooner needs no task that watches for its client's going."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -136,11 +138,18 @@ class Exchange:
         still say.
         """
         task = asyncio.current_task()
-        watcher = asyncio.ensure_future(self._watch(task))
+        watchers: list[asyncio.Task[None]] = []
+
+        def watch() -> None:
+            watchers.append(asyncio.ensure_future(self._watch(task)))
+
+        timer = asyncio.get_running_loop().call_later(_UNWATCHED_SECONDS, watch)
         try:
             await self._call(scope, call)
         finally:
-            watcher.cancel()
+            timer.cancel()
+            for watcher in watchers:
+                watcher.cancel()
 
     async def _watch(self, task: "asyncio.Task[Any] | None") -> None:
         message = await self._receive()

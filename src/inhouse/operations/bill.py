@@ -50,12 +50,10 @@ class Bill:
         """Give back what was reserved and not used, count the tokens, write the usage row."""
         usage, metrics = self.scope.usage, self.metrics
         self.reservation.settle(usage.total)
-        metrics.input.inc(usage.input)
-        metrics.output.inc(usage.output)
-        if usage.cached:
-            metrics.cached.inc(usage.cached)
-        if usage.reasoning:
-            metrics.reasoning.inc(usage.reasoning)
+        metrics.input += usage.input
+        metrics.cached += usage.cached
+        metrics.output += usage.output
+        metrics.reasoning += usage.reasoning
         if usage.first_token_seconds is not None:
             metrics.first_token.observe(usage.first_token_seconds)
         if usage.total:
