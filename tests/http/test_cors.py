@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from inhouse.http import cors
 from tests.asgi import ask
+
+from inhouse.http import cors
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
