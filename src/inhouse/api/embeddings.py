@@ -64,7 +64,7 @@ def _dimensions(model: Model, wanted: int | None) -> int | None:
 
 
 async def _texts(ctx: Context, model: Model, given: Any) -> Sequence[str]:
-    inputs = [given] if isinstance(given, str) or isinstance(given[0], int) else given
+    inputs: list[Any] = [given] if isinstance(given, str) or isinstance(given[0], int) else given
     if len(inputs) > MAX_INPUTS:
         raise BadRequest(
             f"Invalid 'input': array too long. Expected an array with maximum length {MAX_INPUTS}, "
