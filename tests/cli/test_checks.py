@@ -1,16 +1,19 @@
 """inhouse doctor: what each check says of good and of bad machines."""
 
+import hashlib
 import json
 import resource
 import socket
 import sqlite3
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from inhouse.cli import main
 from inhouse.cli.checks import data, machine, network
+from inhouse.engines.catalogue import Entry
 from inhouse.settings import Settings, Upstream
 
 
@@ -82,6 +85,37 @@ def test_a_database_of_a_newer_program_is_missing(tmp_path):
     found = data.database(tmp_path)
     assert found.state == "missing"
     assert "newer" in found.detail
+
+
+def entry(path: Path, content: bytes) -> Entry:
+    path.write_bytes(content)
+    return Entry(
+        id="tiny",
+        source=f"file:{path}",
+        abilities=frozenset({"text"}),
+        context_length=64,
+        sha256=hashlib.sha256(b"GGUF").hexdigest(),
+    )
+
+
+def test_weights_are_held_against_their_sum(tmp_path):
+    assert data.weights(entry(tmp_path / "a.gguf", b"GGUF"), tmp_path).state == "ok"
+    damaged = data.weights(entry(tmp_path / "b.gguf", b"GGUX"), tmp_path)
+    assert damaged.state == "missing"
+    assert "damaged" in damaged.detail
+
+
+def test_weights_that_are_not_there_are_a_warning(tmp_path):
+    gone = entry(tmp_path / "a.gguf", b"GGUF")
+    (tmp_path / "a.gguf").unlink()
+    assert data.weights(gone, tmp_path).state == "warning"
+
+
+async def test_doctor_makes_no_data_folder(tmp_path):
+    settings = Settings(data=tmp_path / "data", models=tmp_path / "models")
+    found = {finding.what: finding.state for finding in await data.findings(settings)}
+    assert found["Model smollm2-135m-instruct"] == "warning"
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_port_of_another_program_is_missing():

@@ -6,10 +6,15 @@ import sqlite3
 import stat
 from pathlib import Path
 
+from inhouse.cli import parts
 from inhouse.cli.checks.finding import Finding, missing, ok, warning
 from inhouse.cli.terminal import size
+from inhouse.clock import SystemClock
+from inhouse.engines.catalogue import Entry, formats, install, seed
+from inhouse.engines.catalogue.cache import present, read_manifest
 from inhouse.settings import Settings
 from inhouse.stores import connections, migrations
+from inhouse.stores.models import ModelStore
 
 _LITTLE_SPACE = 2 * 2**30
 _NO_SPACE = 200 * 2**20
@@ -17,7 +22,33 @@ _NO_SPACE = 200 * 2**20
 
 async def findings(settings: Settings) -> list[Finding]:
     """The folder, the database in it, the space left, the models."""
-    return [folder(settings.data), database(settings.data), space(settings.data)]
+    found = [folder(settings.data), database(settings.data), space(settings.data)]
+    if all(finding.state != "missing" for finding in found[:2]):
+        found += [weights(entry, settings.models) for entry in await _entries(settings)]
+    return found
+
+
+async def _entries(settings: Settings) -> list[Entry]:
+    """The models that the data folder should have; without a database, the defaults."""
+    if not (settings.data / connections.FILE).exists():
+        known = seed()
+        return [known.entries[name] for name in known.defaults if settings.default_models]
+    async with parts.database(settings) as opened:
+        return list((await install.entries(ModelStore(opened, SystemClock()))).values())
+
+
+def weights(entry: Entry, cache: Path) -> Finding:
+    """In the cache, whole, and the very ones that were pulled."""
+    what, path = f"Model {entry.id}", present(entry, cache)
+    if path is None:
+        return warning(what, f"not pulled: inhouse models pull {entry.id}")
+    if entry.convert:
+        return ok(what, f"{path} (converted; its source was checked when it was pulled)")
+    manifest = read_manifest(entry, cache)
+    expected = entry.sha256 or (manifest.sha256 if manifest else None)
+    if expected and formats.sha256(path, lambda _: None) != expected:
+        return missing(what, f"{path} is damaged: inhouse models remove and pull {entry.id}")
+    return ok(what, f"{path}, sha256 {(expected or 'unknown')[:12]}")
 
 
 def folder(data: Path) -> Finding:
