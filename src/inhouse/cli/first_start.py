@@ -27,8 +27,8 @@ async def prepare(settings: Settings) -> Prepared:
     """Make the data folder ready. Raises DataFolderError. A model that cannot be had is told."""
     async with parts.database(settings) as database:
         store = ModelStore(database, SystemClock())
-        await install.prepare(store, aliases=settings.aliases)
         if settings.default_models:
+            await install.prepare(store, aliases=settings.aliases)
             await fetch(store, settings, await install.missing(store, settings.models))
         made = await parts.keys(settings, database).bootstrap(settings.bootstrap_key)
         entries = (await install.entries(store)).values()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from inhouse.cli import terminal
+from inhouse.cli.failures import Failure
 from inhouse.cli.parsing import Parser, add_settings, read_settings
 from inhouse.settings import Settings
 
@@ -36,6 +37,7 @@ def add(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. The server logs to stderr; the rest goes to stdout."""
     settings = read_settings(arguments)
+    _check_certificate(settings)
     with _bound(settings) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
         _allow_many_connections()
@@ -102,6 +104,20 @@ def _bound(settings: Settings) -> socket.socket:
         place = f"{settings.host}:{settings.port}"
         raise OSError(error.errno, error.strerror, place) from None
     return listener
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Raises Failure if the TLS files cannot be used: better now than after everything else."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None or key is None:
+        return
+    import ssl  # noqa: PLC0415 - most servers have no certificate
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror
+        raise Failure(f"tls_certificate {certificate}, tls_key {key}: {reason}") from None
 
 
 def _allow_many_connections() -> None:

@@ -139,7 +139,8 @@ class Shelf:
         async def work() -> T:
             async with parts.database(self._settings) as database:
                 store = ModelStore(database, SystemClock())
-                await install.prepare(store, aliases=self._settings.aliases)
+                if self._settings.default_models:
+                    await install.prepare(store, aliases=self._settings.aliases)
                 return await use(store)
 
         return asyncio.run(work())

@@ -228,7 +228,8 @@ class Settings:
     default_models: bool = _setting(
         default=True,
         kind=BOOLEAN,
-        help="Fetch the default models at the start, if they are not in the cache.",
+        help="Put the default models and alias rules into a fresh data folder, and fetch weights "
+        "that are missing.",
     )
     fetch_allow: tuple[str, ...] = _setting(
         (),
