@@ -44,13 +44,20 @@ class Loader(Protocol):
 
 @dataclass(eq=False, slots=True)
 class _Seat:
-    """A model's place in memory. `task` ends when the model can answer."""
+    """A model's place in memory. `task` ends when the model can answer; `admitted` once the budget
+    has room for it; `turn` says when it was last used."""
 
-    id: str
+    entry: Entry
     bytes: int
     task: "asyncio.Task[Running]"
+    admitted: bool = False
     uses: int = 0
     turn: int = 0
+
+    @property
+    def loaded(self) -> bool:
+        task = self.task
+        return task.done() and not task.cancelled() and task.exception() is None
 
 
 class Residence:
@@ -61,9 +68,9 @@ class Residence:
         self._budget = budget
         self._wait_seconds = wait_seconds
         self._seats: dict[str, _Seat] = {}
+        self._leaving: dict[_Seat, asyncio.Task[None]] = {}
         self._turns = count()
-        self._space = asyncio.Lock()
-        self._left = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @asynccontextmanager
     async def use(self, entry: Entry) -> AsyncGenerator[Running]:
@@ -78,7 +85,7 @@ class Residence:
         finally:
             seat.uses -= 1
             seat.turn = next(self._turns)
-            self._left.set()
+            self._changed.set()
 
     def begin(self, entry: Entry) -> "asyncio.Task[Running]":
         """Load in the background."""
@@ -89,77 +96,86 @@ class Residence:
         seat = self._seats.get(id)
         if seat is None:
             return "not loaded"
-        return "loaded" if _loaded(seat) else "loading"
+        return "loaded" if seat.loaded else "loading"
 
     async def drop(self, id: str) -> None:  # noqa: A002 - likewise
         """Unload a model, whoever uses it."""
         seat = self._seats.pop(id, None)
         if seat is not None:
-            await _stop(seat)
+            await asyncio.shield(self._leave(seat))
 
     async def close(self) -> None:
         """Unload everything."""
         seats, self._seats = list(self._seats.values()), {}
-        await asyncio.gather(*(_stop(seat) for seat in seats))
+        await asyncio.gather(*(self._leave(seat) for seat in seats), *self._leaving.values())
 
     def _seat(self, entry: Entry) -> _Seat:
         seat = self._seats.get(entry.id)
         if seat is None:
             size = self._loader.estimate(entry)
-            seat = _Seat(entry.id, size, asyncio.ensure_future(self._load(entry, size)))
-            self._seats[entry.id] = seat
+            task = asyncio.create_task(self._load(entry))  # begins after the next line
+            seat = self._seats[entry.id] = _Seat(entry, size, task, turn=next(self._turns))
         return seat
 
-    async def _load(self, entry: Entry, size: int) -> Running:
+    async def _load(self, entry: Entry) -> Running:
+        seat = self._seats[entry.id]
         try:
-            async with self._space:
-                await self._make_space(entry, size)
-                running = await self._loader.load(entry)
+            await self._make_space(seat)
+            running = await self._loader.load(entry)
         except BaseException:
-            self._seats.pop(entry.id, None)
+            if self._seats.get(entry.id) is seat:
+                del self._seats[entry.id]
+            self._changed.set()
             raise
-        seat = self._seats.get(entry.id)
-        if seat is not None:
-            seat.bytes = running.bytes
+        seat.bytes = running.bytes
         return running
 
-    async def _make_space(self, entry: Entry, size: int) -> None:
-        """Unload idle models until `size` bytes are free within the budget."""
+    async def _make_space(self, seat: _Seat) -> None:
+        """Unload idle models until the seat is within the budget."""
+        name, size = seat.entry.id, seat.bytes
         if size > self._budget:
             raise Unavailable(
-                f"The model `{entry.id}` needs about {size >> 20} MiB, and the memory budget is "
+                f"The model `{name}` needs about {size >> 20} MiB, and the memory budget is "
                 f"{self._budget >> 20} MiB.",
                 code="model_does_not_fit",
             )
         try:
             async with asyncio.timeout(self._wait_seconds):
-                while self._taken(entry.id) + size > self._budget:
+                while self._taken() + size > self._budget:
                     await self._unload_one()
         except TimeoutError:
             raise Unavailable(
-                f"The model `{entry.id}` waits for memory that others use.",
+                f"The model `{name}` waits for memory that others use.",
                 code="model_overloaded",
                 headers={"Retry-After": "10"},
             ) from None
+        seat.admitted = True
 
-    def _taken(self, without: str) -> int:
-        return sum(seat.bytes for seat in self._seats.values() if seat.id != without)
+    def _taken(self) -> int:
+        seats = (*self._seats.values(), *self._leaving)
+        return sum(seat.bytes for seat in seats if seat.admitted)
 
     async def _unload_one(self) -> None:
-        idle = [seat for seat in self._seats.values() if not seat.uses and _loaded(seat)]
+        """Unload who was idle longest; if nobody is, wait until something changes."""
+        idle = [seat for seat in self._seats.values() if not seat.uses and seat.loaded]
         if idle:
-            await self.drop(min(idle, key=lambda seat: seat.turn).id)
+            await self.drop(min(idle, key=lambda seat: seat.turn).entry.id)
         else:
-            self._left.clear()
-            await self._left.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
+    def _leave(self, seat: _Seat) -> "asyncio.Task[None]":
+        """Unload a seat; its memory counts until it is free. Whoever gives up waiting for it does
+        not stop it."""
+        task = self._leaving[seat] = asyncio.create_task(self._unload(seat))
+        return task
 
-def _loaded(seat: _Seat) -> bool:
-    return seat.task.done() and not seat.task.cancelled() and seat.task.exception() is None
-
-
-async def _stop(seat: _Seat) -> None:
-    seat.task.cancel()
-    await asyncio.wait([seat.task])
-    if _loaded(seat):
-        await seat.task.result().stop()
+    async def _unload(self, seat: _Seat) -> None:
+        try:
+            seat.task.cancel()
+            await asyncio.wait([seat.task])
+            if seat.loaded:
+                await seat.task.result().stop()
+        finally:
+            del self._leaving[seat]
+            self._changed.set()
