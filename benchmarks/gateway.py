@@ -6,7 +6,7 @@ rounds. Printed: CPU per whole chat completion and per chunk of a burst stream (
 a short one, over the difference in chunks), their ratios, and the memory of the API process after
 all requests.
 
-    python benchmarks/gateway.py [--requests 10000] [--rounds 5]
+    python -m benchmarks.gateway [--requests 10000] [--rounds 5]
 """
 
 import argparse
@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from load import cpu_seconds, load, request, rss_bytes
+from benchmarks.load import cpu_seconds, load, request, rss_bytes
 
 HERE = Path(__file__).parent
 KEY = "sk-benchmark-0123456789abcdef"
