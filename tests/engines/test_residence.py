@@ -147,6 +147,26 @@ async def test_a_request_that_goes_away_does_not_stop_the_load(loader: HeldLoade
     assert residence.state("a") == "loaded"
 
 
+async def test_a_retired_model_goes_when_its_last_user_does(loader: HeldLoader) -> None:
+    residence = Residence(loader, 2)
+    async with residence.use(A):
+        residence.retire("a")
+        await asyncio.sleep(0.01)
+        assert loader.stopped == []
+        await touch(residence, A)  # anew, beside the old one
+    await asyncio.sleep(0.01)
+    assert (loader.loaded, loader.stopped) == (["a", "a"], ["a"])
+
+
+async def test_closing_does_not_wait_for_users(loader: HeldLoader) -> None:
+    residence = Residence(loader, 2)
+    async with residence.use(A), residence.use(B):
+        residence.retire("a")
+        await asyncio.sleep(0)
+        await asyncio.wait_for(residence.close(), 1)
+        assert sorted(loader.stopped) == ["a", "b"]
+
+
 async def test_closing_stops_what_is_loaded_and_what_is_loading(loader: HeldLoader) -> None:
     residence = Residence(loader, 2)
     await touch(residence, A)

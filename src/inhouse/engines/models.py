@@ -18,7 +18,7 @@ from inhouse.engines.queue import Queue
 from inhouse.engines.residence import Loader, Residence, State
 from inhouse.engines.text import Delta, TextCall, TextEngine
 from inhouse.engines.upstream_embeddings import UpstreamEmbeddings
-from inhouse.engines.upstreams import Offer, Upstreams
+from inhouse.engines.upstreams import Offer, Source, Upstreams
 from inhouse.errors import NotFound, PermissionDenied
 from inhouse.settings import Settings
 from inhouse.stores.models import ModelStore
@@ -43,7 +43,7 @@ class Models:
     """All models: those with weights here, and those of upstreams.
 
     A name is looked up as an id of a model here, an id of an upstream's model, an alias, an alias
-    rule with `*` (the first that fits). `loader` is handed in by tests.
+    rule with `*` (the longest that fits). `loader` is handed in by tests.
     """
 
     def __init__(
@@ -61,8 +61,7 @@ class Models:
         self._aliases: Mapping[str, str] = {}
         self._found: dict[str, Model] = {}
         self._read_at: tuple[int, int] | None = None
-        self._text: dict[str, Queue | TextEngine] = {}
-        self._embeddings: dict[str, EmbeddingEngine] = {}
+        self._text: dict[str, Queue] = {}
 
     async def start(self) -> None:
         """Read the store and begin, in the background, to load the defaults and ask upstreams."""
@@ -106,41 +105,38 @@ class Models:
                 await self._fresh()
                 found = self._look_up(name)
             if found is None:
-                raise NotFound(
-                    f"The model `{name}` does not exist or you do not have access to it.",
-                    param="model",
-                    code="model_not_found",
-                )
+                raise _not_found(name)
             if len(self._found) < 10_000:  # names come from clients
                 self._found[name] = found
         return found
 
     def text(self, model: Model) -> TextEngine:
         """The engine of a model that makes text; it loads when it is first asked."""
-        engine = self._text.get(model.id)
-        if engine is None:
-            engine = self._text[model.id] = self._text_engine(model)
-        return engine
+        if model.engine == "upstream":
+            return self._source(model).text(model.id)
+        queue = self._text.get(model.id)
+        if queue is None:
+            queue = self._text[model.id] = self._queue(self._entry(model))
+        return queue
 
     def embeddings(self, model: Model) -> EmbeddingEngine:
         """The engine of a model that makes embeddings; it loads when it is first asked."""
-        engine = self._embeddings.get(model.id)
-        if engine is None:
-            engine = self._embeddings[model.id] = self._embedding_engine(model)
-        return engine
+        if model.engine == "upstream":
+            return UpstreamEmbeddings(self._source(model).endpoints, model.id)
+        return _LoadedEmbeddings(self._residence, self._entry(model))
 
     async def tokenize(self, model: Model, text: str) -> "list[int]":
         """Token ids by the model's own tokenizer. BadRequest if its server has none to offer."""
         if model.engine == "upstream":
-            return await upstreams.tokenize(self._offers[model.id].source, model.id, text)
-        async with self._residence.use(self._entries[model.id]) as running:
+            return await upstreams.tokenize(self._source(model), model.id, text)
+        async with self._residence.use(self._entry(model)) as running:
             return await running.tokenize(text)
 
     async def detokenize(self, model: Model, ids: Sequence[int]) -> str:
         """The text of token ids, likewise."""
         if model.engine == "upstream":
-            return await upstreams.detokenize(self._offers[model.id].source, model.id, ids)
-        async with self._residence.use(self._entries[model.id]) as running:
+            return await upstreams.detokenize(self._source(model), model.id, ids)
+        async with self._residence.use(self._entry(model)) as running:
             return await running.detokenize(ids)
 
     async def delete(self, name: str) -> None:
@@ -155,9 +151,7 @@ class Models:
                 )
             raise NotFound(f"The model '{name}' does not exist", code="model_not_found")
         await self._store.remove(name)
-        await self._residence.drop(name)
-        self._text.pop(name, None)
-        self._embeddings.pop(name, None)
+        await self._fresh()
         await asyncio.to_thread(shutil.rmtree, self._settings.models / name, ignore_errors=True)
 
     def loads(self) -> "list[Load]":
@@ -165,7 +159,6 @@ class Models:
         return [
             Load(name, self._state(name), queue.waiting, queue.running)
             for name, queue in self._text.items()
-            if isinstance(queue, Queue)
         ]
 
     def _state(self, name: str) -> State:
@@ -181,21 +174,28 @@ class Models:
         except Exception as error:  # noqa: BLE001 - a model that cannot load must not stop the start
             _LOG.error("%s: %s", entry.id, error)
 
-    def _text_engine(self, model: Model) -> Queue | TextEngine:
-        if model.engine == "upstream":
-            return self._offers[model.id].source.text(model.id)
+    def _entry(self, model: Model) -> Entry:
+        """NotFound if the model was removed since it was resolved."""
+        entry = self._entries.get(model.id)
+        if entry is None:
+            raise _not_found(model.id)
+        return entry
+
+    def _source(self, model: Model) -> Source:
+        """Likewise, for an upstream's model."""
+        offer = self._offers.get(model.id)
+        if offer is None:
+            raise _not_found(model.id)
+        return offer.source
+
+    def _queue(self, entry: Entry) -> Queue:
         settings = self._settings
         return Queue(
-            _Loaded(self._residence, self._entries[model.id]),
+            _Loaded(self._residence, entry),
             settings.parallel,
             length=settings.queue_length,
             wait_seconds=settings.queue_wait_seconds,
         )
-
-    def _embedding_engine(self, model: Model) -> EmbeddingEngine:
-        if model.engine == "upstream":
-            return UpstreamEmbeddings(self._offers[model.id].source.endpoints, model.id)
-        return _LoadedEmbeddings(self._residence, self._entries[model.id])
 
     async def _fresh(self) -> None:
         if self._read_at != (self._store.generation, self._upstreams.generation):
@@ -204,7 +204,11 @@ class Models:
     async def _read(self) -> None:
         """Read entries and aliases again; what was found by name holds no longer."""
         at = (self._store.generation, self._upstreams.generation)
-        self._entries = await entries(self._store)
+        before, self._entries = self._entries, await entries(self._store)
+        for name, entry in before.items():
+            if self._entries.get(name) != entry:  # removed, or pulled anew, perhaps by the CLI
+                self._residence.retire(name)
+                self._text.pop(name, None)
         self._aliases = await self._store.aliases()
         self._offers = self._upstreams.offers()
         self._found.clear()
@@ -223,9 +227,17 @@ class Models:
     def _by_alias(self, name: str) -> Model | None:
         target = self._aliases.get(name)
         if target is None:
-            rules = (id for rule, id in self._aliases.items() if fnmatchcase(name, rule))  # noqa: A001 - an id
-            target = next(rules, None)
+            rules = [rule for rule in self._aliases if fnmatchcase(name, rule)]
+            target = self._aliases[max(rules, key=len)] if rules else None
         return None if target is None else self._by_id(target)
+
+
+def _not_found(name: str) -> NotFound:
+    return NotFound(
+        f"The model `{name}` does not exist or you do not have access to it.",
+        param="model",
+        code="model_not_found",
+    )
 
 
 class _Loaded:

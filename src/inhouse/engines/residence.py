@@ -98,16 +98,17 @@ class Residence:
             return "not loaded"
         return "loaded" if seat.loaded else "loading"
 
-    async def drop(self, id: str) -> None:  # noqa: A002 - likewise
-        """Unload a model, whoever uses it."""
+    def retire(self, id: str) -> None:  # noqa: A002 - likewise
+        """Unload a model when nobody uses it any more; who asks for it from now on loads it
+        anew."""
         seat = self._seats.pop(id, None)
         if seat is not None:
-            await asyncio.shield(self._leave(seat))
+            self._leave(seat, at_once=False)
 
     async def close(self) -> None:
         """Unload everything."""
         seats, self._seats = list(self._seats.values()), {}
-        await asyncio.gather(*(self._leave(seat) for seat in seats), *self._leaving.values())
+        await asyncio.gather(*(self._leave(seat) for seat in (*seats, *self._leaving)))
 
     def _seat(self, entry: Entry) -> _Seat:
         seat = self._seats.get(entry.id)
@@ -159,18 +160,26 @@ class Residence:
         """Unload who was idle longest; if nobody is, wait until something changes."""
         idle = [seat for seat in self._seats.values() if not seat.uses and seat.loaded]
         if idle:
-            await self.drop(min(idle, key=lambda seat: seat.turn).entry.id)
+            seat = min(idle, key=lambda seat: seat.turn)
+            del self._seats[seat.entry.id]
+            await asyncio.shield(self._leave(seat))
         else:
             self._changed.clear()
             await self._changed.wait()
 
-    def _leave(self, seat: _Seat) -> "asyncio.Task[None]":
+    def _leave(self, seat: _Seat, *, at_once: bool = True) -> "asyncio.Task[None]":
         """Unload a seat; its memory counts until it is free. Whoever gives up waiting for it does
         not stop it."""
-        task = self._leaving[seat] = asyncio.create_task(self._unload(seat))
+        earlier = self._leaving.get(seat)
+        if earlier is not None and at_once:
+            earlier.cancel()
+        task = self._leaving[seat] = asyncio.create_task(self._unload(seat, at_once=at_once))
         return task
 
-    async def _unload(self, seat: _Seat) -> None:
+    async def _unload(self, seat: _Seat, *, at_once: bool) -> None:
+        while seat.uses and not at_once:
+            self._changed.clear()
+            await self._changed.wait()
         try:
             seat.task.cancel()
             await asyncio.wait([seat.task])
