@@ -9,6 +9,7 @@ from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedding_calls import context_overflow, embed
 from inhouse.engines.embeddings import Embeddings
+from inhouse.engines.queue import Turns
 from inhouse.engines.wire import Limits, Wire
 from inhouse.errors import BadRequest, ServerError
 
@@ -26,40 +27,52 @@ without asking the tokenizer."""
 class EmbeddedEmbeddings:
     """An `EmbeddingEngine` over a child.
 
-    `context_length` is in tokens per input. Requests take turns, call by call of the child;
-    `wait_seconds` is how long one waits for a child that is starting (again).
+    `context_length` is in tokens per input. Requests take turns, call by call of the child, within
+    the bounds of a queue of `length` and `wait_seconds`.
     """
 
     def __init__(
-        self, child: Child, context_length: int, dimensions: int, *, wait_seconds: float = 60.0
+        self,
+        child: Child,
+        context_length: int,
+        dimensions: int,
+        *,
+        length: int = 256,
+        wait_seconds: float = 120.0,
     ) -> None:
         self._child = child
         self._context_length = context_length
         self._dimensions = dimensions
-        self._wait_seconds = wait_seconds
         self._wire = Wire(idle_connections=_IN_FLIGHT)
         self._endpoints: Endpoints | None = None
-        self._turns = asyncio.Semaphore(_IN_FLIGHT)
+        self._turns = Turns(_IN_FLIGHT, length=length, wait_seconds=wait_seconds)
 
     async def embed(
         self, texts: Sequence[str], *, dimensions: int | None = None, project: str = ""
     ) -> Embeddings:
         """See `EmbeddingEngine`."""
-        del project
         if dimensions not in {None, self._dimensions}:
             raise BadRequest(
                 f"The vectors of this model have {self._dimensions} dimensions.", param="dimensions"
             )
         self._check(texts)
         parts = [texts[start : start + _INPUTS] for start in range(0, len(texts), _INPUTS)]
+        results: dict[int, Embeddings] = {}
+        left = iter(range(len(parts)))
+
+        async def work() -> None:
+            for number in left:
+                results[number] = await self._part(parts[number], project, begun=number > 0)
+
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._part(part)) for part in parts]
+                for _ in parts[:_IN_FLIGHT]:
+                    group.create_task(work())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        results = [task.result() for task in tasks]
-        vectors = [vector for result in results for vector in result.vectors]
-        return Embeddings(vectors, sum(result.tokens for result in results))
+        ordered = [results[number] for number in range(len(parts))]
+        vectors = [vector for result in ordered for vector in result.vectors]
+        return Embeddings(vectors, sum(result.tokens for result in ordered))
 
     async def close(self) -> None:
         """Close what connections are kept. The child is its owner's to stop."""
@@ -71,14 +84,17 @@ class EmbeddedEmbeddings:
             if len(text) > self._context_length * _BYTES_PER_TOKEN:
                 raise context_overflow(self._context_length, len(text) // _BYTES_PER_TOKEN)
 
-    async def _part(self, texts: Sequence[str]) -> Embeddings:
-        async with self._turns:
+    async def _part(self, texts: Sequence[str], project: str, *, begun: bool) -> Embeddings:
+        await self._turns.take(project=project, begun=begun)
+        try:
             endpoints = await self._ready()
             try:
                 return await embed(endpoints, self._child.spec.path.stem, texts)
             except (BadRequest, ServerError):
                 await self._find_too_long(endpoints, texts)
                 raise
+        finally:
+            self._turns.give()
 
     async def _find_too_long(self, endpoints: Endpoints, texts: Sequence[str]) -> None:
         """The engine's refusal does not always say that an input is over the context."""
@@ -95,7 +111,7 @@ class EmbeddedEmbeddings:
     async def _ready(self) -> Endpoints:
         """The way to the child, once it can answer."""
         if not self._child.ready:
-            await self._child.wait_ready(self._wait_seconds)
+            await self._child.wait_ready()
         if self._endpoints is None or self._endpoints.base_url != self._child.base_url:
             self._endpoints = Endpoints(
                 [self._child.base_url],

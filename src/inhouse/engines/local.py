@@ -66,7 +66,14 @@ class Local:
         )
         child = Child(spec, self._folder)
         await child.start()
-        return _Resident(child, entry, self.estimate(entry))
+        vectors = EmbeddedEmbeddings(
+            child,
+            spec.context_length,
+            entry.dimensions or 0,
+            length=self._settings.queue_length,
+            wait_seconds=self._settings.queue_wait_seconds,
+        )
+        return _Resident(child, vectors, self.estimate(entry))
 
     def _context(self, entry: Entry) -> int:
         wanted = self._settings.context_length or _LONGEST_CONTEXT
@@ -94,13 +101,11 @@ def _bytes_per_token(weights: int) -> int:
 class _Resident:
     """A model in a running child."""
 
-    def __init__(self, child: Child, entry: Entry, size: int) -> None:
+    def __init__(self, child: Child, embeddings: EmbeddedEmbeddings, size: int) -> None:
         self._child = child
-        self._entry = entry
         self.bytes = size
         self._text = EmbeddedText(child)
-        dimensions = entry.dimensions or 0
-        self._embeddings = EmbeddedEmbeddings(child, child.spec.context_length, dimensions)
+        self._embeddings = embeddings
 
     @property
     def text(self) -> TextEngine:

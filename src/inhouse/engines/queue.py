@@ -11,9 +11,12 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Literal
 
 from inhouse.engines.text import Delta, TextCall, TextEngine
 from inhouse.errors import RateLimited, Unavailable
+
+Priority = Literal["interactive", "batch"]
 
 
 @dataclass(eq=False, slots=True)
@@ -47,70 +50,52 @@ class _Line:
             self._projects.move_to_end(waiter.project)
 
 
-class Queue:
-    """A `TextEngine` that lets `slots` choices run at once.
+class Turns:
+    """Who may use a model next: `slots` at once.
 
-    More than `length` waiting calls: `RateLimited`. A wait longer than `wait_seconds`, or than the
-    call's deadline (on the event loop's clock): `Unavailable`. Both say when to try again.
+    More than `length` waiting: `RateLimited`. A wait longer than `wait_seconds`, or than a deadline
+    (on the event loop's clock): `Unavailable`. Both say when to try again.
     """
 
-    def __init__(
-        self, engine: TextEngine, slots: int, *, length: int = 256, wait_seconds: float = 120.0
-    ) -> None:
-        self._engine = engine
-        self._slots = slots
+    def __init__(self, slots: int, *, length: int = 256, wait_seconds: float = 120.0) -> None:
+        self.slots = slots
         self._free = slots
         self._length = length
         self._wait_seconds = wait_seconds
         self._lines = {"interactive": _Line(), "batch": _Line()}
         self.waiting = 0
-        """Calls that wait now."""
-        self.running = 0
-        """Calls that run now."""
         self.refused = 0
-        """Calls refused so far because too many waited."""
         self.expired = 0
-        """Calls given up so far because they waited too long."""
 
-    @property
-    def abilities(self) -> frozenset[str]:
-        return self._engine.abilities
-
-    async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
-        """See `TextEngine`; the call waits for its turn at the first step."""
-        slots = min(self._slots, choices(call))
+    async def take(
+        self,
+        slots: int = 1,
+        *,
+        project: str = "",
+        priority: Priority = "interactive",
+        deadline: float | None = None,
+        begun: bool = False,
+    ) -> None:
+        """Wait for `slots`, which go back by `give`. What has begun is neither refused nor given
+        up, but waits among the others."""
         if self._free >= slots and not self.waiting:
             self._free -= slots
-        else:
-            await self._turn(call, slots)
-        self.running += 1
-        batches = self._engine.generate(call)
-        try:
-            async for batch in batches:
-                yield batch
-        finally:
-            self.running -= 1
-            self._free += slots
-            try:
-                await _close(batches)
-            finally:
-                self._serve()
-
-    async def _turn(self, call: TextCall, slots: int) -> None:
-        if self.waiting >= self._length:
+            return
+        if self.waiting >= self._length and not begun:
             self.refused += 1
             raise RateLimited(
                 "The model is overloaded: too many requests are waiting for it. Please try again.",
                 headers=self._retry_after(),
             )
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(call.project, slots, loop.create_future())
-        line = self._lines[call.priority]
+        waiter = _Waiter(project, slots, loop.create_future())
+        line = self._lines[priority]
         line.add(waiter)
         self.waiting += 1
-        patience = self._wait_seconds
-        if call.deadline is not None:
-            patience = min(patience, call.deadline - loop.time())
+        patience = None if begun else self._wait_seconds
+        if deadline is not None:
+            left = deadline - loop.time()
+            patience = left if patience is None else min(patience, left)
         try:
             async with asyncio.timeout(patience):
                 await waiter.granted
@@ -123,6 +108,11 @@ class Queue:
                     headers=self._retry_after(),
                 ) from None
             raise
+
+    def give(self, slots: int = 1) -> None:
+        """Give slots back, and on to those whose turn it is."""
+        self._free += slots
+        self._serve()
 
     def _leave(self, line: _Line, waiter: _Waiter) -> None:
         """A waiter goes; slots that it was given in the same moment go on to the next."""
@@ -147,6 +137,55 @@ class Queue:
 
     def _retry_after(self) -> dict[str, str]:
         return {"Retry-After": str(max(1, ceil(self._wait_seconds / 10)))}
+
+
+class Queue:
+    """A `TextEngine` that lets `slots` choices run at once; see `Turns` for its bounds."""
+
+    def __init__(
+        self, engine: TextEngine, slots: int, *, length: int = 256, wait_seconds: float = 120.0
+    ) -> None:
+        self._engine = engine
+        self._turns = Turns(slots, length=length, wait_seconds=wait_seconds)
+        self.running = 0
+        """Calls that run now."""
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        return self._engine.abilities
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait now."""
+        return self._turns.waiting
+
+    @property
+    def refused(self) -> int:
+        """Calls refused so far because too many waited."""
+        return self._turns.refused
+
+    @property
+    def expired(self) -> int:
+        """Calls given up so far because they waited too long."""
+        return self._turns.expired
+
+    async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
+        """See `TextEngine`; the call waits for its turn at the first step."""
+        slots = min(self._turns.slots, choices(call))
+        await self._turns.take(
+            slots, project=call.project, priority=call.priority, deadline=call.deadline
+        )
+        self.running += 1
+        batches = self._engine.generate(call)
+        try:
+            async for batch in batches:
+                yield batch
+        finally:
+            self.running -= 1
+            try:
+                await _close(batches)
+            finally:
+                self._turns.give(slots)
 
 
 def choices(call: TextCall) -> int:
