@@ -288,6 +288,8 @@ async def test_a_file_of_the_hub_is_fetched_and_held_against_its_hash(
     pulled = await pull(hub, cache)
     assert pulled.path.read_bytes() == WEIGHTS
     assert files(cache) == ["tiny/manifest.json", "tiny/weights.gguf"]
+    with pytest.raises(PullError, match="is full: b does not fit"):
+        await pull(Entry.of({**hub.json(), "id": "b"}), cache, free=lambda _: len(WEIGHTS) - 1)
     with pytest.raises(PullError, match="could not be fetched"):
         await pull(Entry.of({**hub.json(), "id": "b", "source": "hf:owner/name/no.gguf"}), cache)
 
@@ -300,11 +302,10 @@ async def test_an_interrupted_download_from_the_hub_goes_on_where_it_was(
     index.files["weights.gguf"] = large
     index.hold()
     hub = entry("hf:owner/repository/weights.gguf@main", sha256=None)
-    done: list[int] = []
-    task = asyncio.create_task(
-        pull(hub, cache, progress=lambda progress: done.append(progress.done))
-    )
-    await _until(lambda: bool(done) and max(done) > 5 * 2**20)
+    told: list[Progress] = []
+    task = asyncio.create_task(pull(hub, cache, progress=told.append))
+    await _until(lambda: bool(told) and told[-1].done > 5 * 2**20)
+    assert told[-1].total == len(large)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -15,12 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from inhouse.engines.catalogue.cache import PullError
 from inhouse.engines.catalogue.formats import WEIGHTS, check_name
 from inhouse.engines.catalogue.process import run
+
+Json = dict[str, Any]
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _SOURCE = re.compile(rf"hf:({_NAME}/{_NAME})/([^@]+?)(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?")
@@ -55,9 +57,21 @@ class Fetched:
 
 
 async def download(
-    source: HubSource, name: str, folder: Path, written: Callable[[int], None]
+    source: HubSource,
+    name: str,
+    folder: Path,
+    written: Callable[[int], None],
+    size: Callable[[int], None],
 ) -> Fetched:
-    """The file `name` of the source's repository, in `folder`. Raises PullError."""
+    """The file `name` of the source's repository, in `folder`. Raises PullError.
+
+    `written` is told how many bytes are in `folder`, `size` how many the file will have.
+    """
+
+    def heard(line: str) -> None:
+        if (told := _read(line).get("size")) is not None:
+            size(told)
+
     argv = (
         *(sys.executable, "-m", "inhouse.engines.catalogue.hub"),
         *(source.repository, name, source.revision, str(folder)),
@@ -68,15 +82,22 @@ async def download(
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_XET": "1",  # its chunks lie elsewhere: no progress to see, a second copy
     }
-    ended = await run(argv, environ=environ, folder=folder, written=written)
-    try:
-        said = json.loads(ended.output.splitlines()[-1])
-    except (ValueError, IndexError):
-        lines = ended.errors.strip().splitlines() or ["It said nothing."]
-        said = {"error": lines[-1]}
+    ended = await run(argv, environ=environ, folder=folder, written=written, heard=heard)
+    said = _read(ended.output.strip().rpartition("\n")[2])
     if "path" not in said:
-        raise PullError(f"{source.repository}/{name} could not be fetched. {said['error']}")
+        lines = ended.errors.strip().splitlines() or ["It said nothing."]
+        reason = said.get("error", lines[-1])
+        raise PullError(f"{source.repository}/{name} could not be fetched. {reason}")
     return Fetched(Path(said["path"]), said["sha256"])
+
+
+def _read(line: str) -> Json:
+    """A line that the child printed; empty if it is none of ours."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return cast("Json", value) if isinstance(value, dict) else {}
 
 
 def main(repository: str, name: str, revision: str, folder: str) -> dict[str, str | None]:
@@ -100,6 +121,7 @@ def _fetch(repository: str, name: str, revision: str, folder: Path) -> dict[str,
     headers = build_hf_headers()
     if urlsplit(url).netloc != urlsplit(found.location).netloc:
         headers.pop("authorization", None)  # a signed URL elsewhere needs no token of ours
+    print(json.dumps({"size": found.size}), flush=True)  # noqa: T201 - this is how it tells
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{sha256(f'{name} {etag}'.encode()).hexdigest()}.part"
     with part.open("ab") as file:

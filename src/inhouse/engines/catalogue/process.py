@@ -26,10 +26,13 @@ async def run(
     environ: Mapping[str, str],
     folder: Path,
     written: Callable[[int], None],
+    heard: Callable[[str], None] = lambda _: None,
 ) -> Ended:
-    """Run a program to its end; `written` is told the bytes in `folder`, a few times a second.
+    """Run a program to its end; `written` is told the bytes in `folder`, a few times a second, and
+    `heard` each line that it prints.
 
-    Who is cancelled while waiting takes the program, and what it started, along.
+    Who is cancelled while waiting takes the program, and what it started, along; so does `heard`
+    by raising.
     """
     process = await asyncio.create_subprocess_exec(
         *argv,
@@ -41,7 +44,7 @@ async def run(
     )
     watching = asyncio.create_task(_watch(folder, written))
     try:
-        output, errors = await process.communicate()
+        output, errors = await _said(process, heard)
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -49,9 +52,24 @@ async def run(
         raise
     finally:
         watching.cancel()
-    return Ended(
-        await process.wait(), output.decode(errors="replace"), errors.decode(errors="replace")
-    )
+    return Ended(await process.wait(), output, errors)
+
+
+async def _said(
+    process: asyncio.subprocess.Process, heard: Callable[[str], None]
+) -> tuple[str, str]:
+    stdout, stderr = process.stdout, process.stderr
+    assert stdout is not None  # noqa: S101 - a pipe, as is the other
+    assert stderr is not None  # noqa: S101
+    errors = asyncio.create_task(stderr.read())
+    lines: list[str] = []
+    try:
+        async for line in stdout:
+            lines.append(line.decode(errors="replace"))
+            heard(lines[-1])
+        return "".join(lines), (await errors).decode(errors="replace")
+    finally:
+        errors.cancel()
 
 
 async def _watch(folder: Path, written: Callable[[int], None]) -> None:

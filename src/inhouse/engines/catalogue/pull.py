@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -142,6 +142,7 @@ class _Pull:
         self._pip_args = pip_args
         self._free = free
         self._folder = partial(entry, cache)
+        self._total = entry.size
 
     async def run(self) -> Pulled:
         """Raises PullError, OSError."""
@@ -206,12 +207,18 @@ class _Pull:
         kept = self._folder / "hub"  # survives an interruption, and is continued
         for name in (source.path, *self._entry.files):
             formats.check_name(name)
-            fetched.append(await hub.download(source, name, kept, self._written))
+            fetched.append(await hub.download(source, name, kept, self._written, self._sized))
         paths = [each.path.rename(ready / each.path.name) for each in fetched]
         return paths[0], fetched[0].sha256
 
+    def _sized(self, size: int) -> None:
+        """The hub says how large the file is that comes next."""
+        self._total = size
+        if self._free(self._cache) < size:
+            raise _full(replace(self._entry, size=size), self._cache)
+
     def _written(self, done: int) -> None:
-        total = self._entry.size
+        total = self._total
         self._progress(Progress("downloading", min(done, total) if total else done, total))
 
     async def _convert(self, weights: Path, size: int, ready: Path) -> Path:
