@@ -101,12 +101,15 @@ async def test_the_context_is_used_to_its_last_token_and_no_further(
     assert (await engine.embed(["hello " * 510])).tokens == 512  # with [CLS] and [SEP]
     for count in (511, 600, 5000):
         with pytest.raises(BadRequest) as refused:
-            await engine.embed(["fine", "hello " * count])
+            await engine.embed(["fine"] * 40 + ["hello " * count])
         assert refused.value.message.startswith(
             f"This model's maximum context length is 512 tokens, however you requested {count + 2}"
         )
         assert refused.value.code == "context_length_exceeded"
-        assert refused.value.param == "input"
+        assert refused.value.param == "input[40]"
+    with pytest.raises(BadRequest) as refused:
+        await engine.embed(["hello " * 511])
+    assert refused.value.param == "input"
 
 
 async def test_a_text_far_over_the_context_is_refused_without_the_engine(

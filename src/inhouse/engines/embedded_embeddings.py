@@ -56,21 +56,21 @@ class EmbeddedEmbeddings:
                 f"The vectors of this model have {self._dimensions} dimensions.", param="dimensions"
             )
         self._check(texts)
-        parts = [texts[start : start + _INPUTS] for start in range(0, len(texts), _INPUTS)]
         results: dict[int, Embeddings] = {}
-        left = iter(range(len(parts)))
+        starts = range(0, len(texts), _INPUTS)
+        left = iter(starts)
 
         async def work() -> None:
-            for number in left:
-                results[number] = await self._part(parts[number], project, begun=number > 0)
+            for start in left:
+                results[start] = await self._part(texts, start, project)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in parts[:_IN_FLIGHT]:
+                for _ in starts[:_IN_FLIGHT]:
                     group.create_task(work())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        ordered = [results[number] for number in range(len(parts))]
+        ordered = [results[start] for start in starts]
         vectors = [vector for result in ordered for vector in result.vectors]
         return Embeddings(vectors, sum(result.tokens for result in ordered))
 
@@ -79,34 +79,39 @@ class EmbeddedEmbeddings:
         self._wire.close()
 
     def _check(self, texts: Sequence[str]) -> None:
-        """Refuse at once what is far over the context."""
-        for text in texts:
+        """Refuse at once what is far over the context; the count that it tells is a lower bound."""
+        for index, text in enumerate(texts):
             if len(text) > self._context_length * _BYTES_PER_TOKEN:
-                raise context_overflow(self._context_length, len(text) // _BYTES_PER_TOKEN)
+                tokens = len(text) // _BYTES_PER_TOKEN
+                raise context_overflow(self._context_length, tokens, _param(texts, index))
 
-    async def _part(self, texts: Sequence[str], project: str, *, begun: bool) -> Embeddings:
-        await self._turns.take(project=project, begun=begun)
+    async def _part(self, texts: Sequence[str], start: int, project: str) -> Embeddings:
+        """The call of the child for the inputs from `start` on."""
+        await self._turns.take(project=project, begun=start > 0)
         try:
             endpoints = await self._ready()
             try:
-                return await embed(endpoints, self._child.spec.path.stem, texts)
+                part = texts[start : start + _INPUTS]
+                return await embed(endpoints, self._child.spec.path.stem, part)
             except (BadRequest, ServerError):
-                await self._find_too_long(endpoints, texts)
+                await self._find_too_long(endpoints, texts, start)
                 raise
         finally:
             self._turns.give()
 
-    async def _find_too_long(self, endpoints: Endpoints, texts: Sequence[str]) -> None:
-        """The engine's refusal does not always say that an input is over the context."""
-        for text in texts:
+    async def _find_too_long(self, endpoints: Endpoints, texts: Sequence[str], start: int) -> None:
+        """The engine's refusal does not say which input is over the context, nor always that one
+        is."""
+        for index, text in enumerate(texts[start : start + _INPUTS], start):
             asked = msgspec.json.encode({"content": text, "add_special": True})
             reply = await endpoints.post("/tokenize", asked, root=True)
             try:
                 answer = msgspec.json.decode(reply.first + await reply.response.read())
             finally:
                 reply.response.close()
-            if len(answer["tokens"]) > self._context_length:
-                raise context_overflow(self._context_length, len(answer["tokens"]))
+            tokens = len(answer["tokens"])
+            if tokens > self._context_length:
+                raise context_overflow(self._context_length, tokens, _param(texts, index))
 
     async def _ready(self) -> Endpoints:
         """The way to the child, once it can answer."""
@@ -122,3 +127,7 @@ class EmbeddedEmbeddings:
                 wire=self._wire,
             )
         return self._endpoints
+
+
+def _param(texts: Sequence[str], index: int) -> str:
+    return f"input[{index}]" if len(texts) > 1 else "input"

@@ -68,13 +68,13 @@ async def embed(
     return Embeddings(vectors, answer.usage.prompt_tokens if answer.usage else 0)
 
 
-def context_overflow(limit: int, tokens: int) -> BadRequest:
-    """OpenAI's answer to an input that is longer than the model's context."""
+def context_overflow(limit: int, tokens: int, param: str = "input") -> BadRequest:
+    """OpenAI's answer to an input, at `param`, that is longer than the model's context."""
     return BadRequest(
         f"This model's maximum context length is {limit} tokens, however you requested {tokens} "
         f"tokens ({tokens} in your prompt; 0 for the completion). Please reduce your prompt; or "
         "completion length.",
-        param="input",
+        param=param,
         code="context_length_exceeded",
     )
 
