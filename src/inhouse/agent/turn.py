@@ -8,7 +8,14 @@ Limit       it ran into the token limit
 A turn knows no wire format. Chat and legacy completions are encoders over it.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,25 +112,22 @@ class _Calls:
         return [self._event(delta) for delta in batch]
 
     def _event(self, delta: Delta) -> Event:
-        match delta:
-            case ToolCall():
-                key = delta.choice, delta.index
-                if delta.id is not None or key not in self._first:
-                    self._first[key] = delta
-                self._pieces.setdefault(key, []).append(delta.arguments)
-            case Finish():
-                return self._end(delta)
-            case Usage():
-                count(self._meter, delta)
-                self.counted = True
-            case _:
-                pass
+        if isinstance(delta, Finish):
+            return self._end(delta)
+        if isinstance(delta, ToolCall):
+            key = delta.choice, delta.index
+            if delta.id is not None or key not in self._first:
+                self._first[key] = delta
+            self._pieces.setdefault(key, []).append(delta.arguments)
+        elif isinstance(delta, Usage):
+            count(self._meter, delta)
+            self.counted = True
         return delta
 
     def _end(self, finish: Finish) -> End:
         if finish.reason == "length":
             return Limit(finish.choice)
-        calls = self._of(finish.choice)
+        calls = self._of(finish.choice) if self._first else ()
         if not calls:
             return Done(finish.choice, filtered=finish.reason == "content_filter")
         ours = tuple(call for call in calls if call.name in self._hosted)
@@ -203,5 +207,6 @@ def _characters(value: Any) -> int:
 
 
 async def _close(batches: AsyncIterator[Sequence[Delta]]) -> None:
-    if isinstance(batches, AsyncGenerator):
-        await batches.aclose()
+    close: Callable[[], Awaitable[None]] | None = getattr(batches, "aclose", None)
+    if close is not None:
+        await close()

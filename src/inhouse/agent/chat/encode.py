@@ -71,9 +71,11 @@ async def chunks(events: Events, telling: Telling) -> AsyncGenerator[Sequence[Js
 async def completion(events: Events, telling: Telling) -> Json:
     """The turn to its end, as one `chat.completion`."""
     choices, fold = Choices(legacy=telling.legacy), Fold()
-    async with aclosing(events):
+    try:
         async for batch in events:
             fold.add(choices.tell(batch))
+    finally:
+        await events.aclose()
     whole = _completion(telling.head, fold, choices)
     if telling.keep is not None:
         await telling.keep(whole)
