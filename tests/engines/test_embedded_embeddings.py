@@ -30,6 +30,25 @@ TEXTS = [
     "The server prints its key once; it isn't logged.",
     "Grüße aus München, naïve café - dash",
     "世界 is the world",
+    "日本語のテキスト、カタカナと㐀",
+    "한국어 문장입니다. 오늘은 날씨가 좋습니다.",
+    "Привет, мир! Ёлка и йод",
+    "مرحبا بالعالم",
+    "שלום עולם",
+    "ΑΒΓΔ Ελληνικά ς",
+    "Việt Nam, tiếng Việt",
+    "İstanbul, straße, STRASSE, Ångström, ﬁ, ½, x², H₂O",
+    "e\u0301 a\u200bb soft\u00adhyphen non\u00a0breaking \ufffd \x07",
+    "😀 emoji 👩\u200d👩\u200d👧 🇩🇪",
+    "\u201cquotes\u201d \u2018single\u2019 «guillemets» ¿Qué? ¡Sí! $5 + €6 = £7 ^ ` ~ | <b>",
+    "tabs\tand\nlines\r\nand\u2028others",
+    "snake_case camelCase kebab-case C++ C# @user #tag",
+    "Mail a.b@c.example or see https://x.example/y?q=1&r=%20",
+    "1,234.56 on 2026-11-24 at 12:35",
+    "##ing ▁word",
+    "SELECT * FROM users WHERE name = 'Robert'; DROP TABLE students;--",
+    '{"json": [1, 2, {"key": null}], "text": "a\\nb"}',
+    "don't can't it's don\u2019t\u2014em\u2013en",
     "def f(x):\n    return x**2  # square\n",
     "antidisestablishmentarianism and other unaffable tokenizations",
     " ".join(["The quick brown fox jumps over the lazy dog."] * 20),
@@ -61,7 +80,7 @@ async def child(cache: Path, tmp_path: Path) -> AsyncIterator[Child]:
 
 @pytest.fixture
 async def engine(child: Child) -> AsyncIterator[EmbeddedEmbeddings]:
-    engine = EmbeddedEmbeddings(child, ENTRY.context_length, 384)
+    engine = EmbeddedEmbeddings(child, ENTRY.context_length, 384, wordpiece=True)
     yield engine
     await engine.close()
 

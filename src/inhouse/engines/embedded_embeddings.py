@@ -1,6 +1,7 @@
 """The embedded engine's vectors: batches for a child process that runs an encoder."""
 
 import asyncio
+import unicodedata
 from collections.abc import Sequence
 
 import msgspec
@@ -28,7 +29,9 @@ class EmbeddedEmbeddings:
     """An `EmbeddingEngine` over a child.
 
     `context_length` is in tokens per input. Requests take turns, call by call of the child, within
-    the bounds of a queue of `length` and `wait_seconds`.
+    the bounds of a queue of `length` and `wait_seconds`. `wordpiece` says that the model's
+    vocabulary is of characters without accents, as BERT's is: the child's tokenizer takes composed
+    letters apart, but not composed Hangul, which it would not know.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class EmbeddedEmbeddings:
         *,
         length: int = 256,
         wait_seconds: float = 120.0,
+        wordpiece: bool = False,
     ) -> None:
         self._child = child
         self._context_length = context_length
         self._dimensions = dimensions
+        self._wordpiece = wordpiece
         self._wire = Wire(idle_connections=_IN_FLIGHT)
         self._endpoints: Endpoints | None = None
         self._turns = Turns(_IN_FLIGHT, length=length, wait_seconds=wait_seconds)
@@ -56,6 +61,8 @@ class EmbeddedEmbeddings:
                 f"The vectors of this model have {self._dimensions} dimensions.", param="dimensions"
             )
         self._check(texts)
+        if self._wordpiece:
+            texts = [_decomposed(text) for text in texts]
         results: dict[int, Embeddings] = {}
         starts = range(0, len(texts), _INPUTS)
         left = iter(starts)
@@ -127,6 +134,10 @@ class EmbeddedEmbeddings:
                 wire=self._wire,
             )
         return self._endpoints
+
+
+def _decomposed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFD", text)
 
 
 def _param(texts: Sequence[str], index: int) -> str:

@@ -72,6 +72,7 @@ class Local:
             entry.dimensions or 0,
             length=self._settings.queue_length,
             wait_seconds=self._settings.queue_wait_seconds,
+            wordpiece=entry.convert == "bert-gguf",
         )
         return _Resident(child, vectors, self.estimate(entry))
 

@@ -18,6 +18,13 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 _HEADS = 12
 _LAYERS = 6
 _EPSILON = 1e-12
+_IDEOGRAPHS = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
 
 
 class Reference:
@@ -92,9 +99,12 @@ class Reference:
 
 
 def _gelu(values: Array) -> Array:
-    flat = values.ravel()
-    erf = np.fromiter((math.erf(x) for x in flat / math.sqrt(2)), np.float32, len(flat))
-    return values * 0.5 * (1 + erf.reshape(values.shape))
+    """With the error function of Abramowitz and Stegun 7.1.26, exact to 1.5e-7."""
+    x = np.abs(values) / math.sqrt(2)
+    t = 1 / (1 + 0.3275911 * x)
+    series = np.polyval([1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592, 0], t)
+    erf = np.sign(values) * (1 - series * np.exp(-x * x))
+    return values * 0.5 * (1 + erf)
 
 
 def _read(path: Path) -> dict[str, Array]:
@@ -114,23 +124,31 @@ def _read(path: Path) -> dict[str, Array]:
 
 def _words(text: str) -> Iterator[str]:
     """Lower case, without accents, split at spaces and around punctuation and CJK characters."""
-    plain = unicodedata.normalize("NFD", text.lower())
     word = ""
-    for character in plain:
+    for character in unicodedata.normalize("NFD", text.lower()):
         category = unicodedata.category(character)
-        if category == "Mn" or (category.startswith("C") and character not in "\t\n\r"):
+        alone = _is_punctuation(character, category) or _is_ideograph(ord(character))
+        if _is_dropped(character, category):
             continue
-        alone = _is_punctuation(character, category) or 0x4E00 <= ord(character) <= 0x9FFF
-        if character.isspace() or alone:
-            if word:
-                yield word
-            word = ""
+        if not alone and not character.isspace():
+            word += character
+            continue
+        if word:
+            yield word
+        word = ""
         if alone:
             yield character
-        elif not character.isspace():
-            word += character
     if word:
         yield word
+
+
+def _is_dropped(character: str, category: str) -> bool:
+    control = category.startswith("C") and character not in "\t\n\r"
+    return control or category == "Mn" or character == "\ufffd"
+
+
+def _is_ideograph(point: int) -> bool:
+    return any(first <= point <= last for first, last in _IDEOGRAPHS)
 
 
 def _is_punctuation(character: str, category: str) -> bool:

@@ -5,6 +5,10 @@ because numpy and gguf have no place in the server's memory. It knows plain BERT
 vocabulary, mean pooling over tokens and absolute positions, which is what all-MiniLM-L6-v2 is;
 anything else is refused. Matrices become float16: eight bits are faster by half, and their vectors
 are off by more than one in a thousand.
+
+The engine's tokenizer differs from the published one in three rare things: it drops the spacing
+vowel signs of Indic scripts, cuts words of over 100 characters into pieces instead of calling them
+unknown, and does not decompose Hangul (who asks for vectors decomposes it first).
 """
 
 import json
@@ -71,6 +75,8 @@ def _check(config: Json, tokenizer: Json) -> None:
             raise ValueError(f"This conversion knows {key} {value}, not {config[key]}.")
     if tokenizer["model"].get("type", "WordPiece") != "WordPiece":
         raise ValueError("This conversion knows WordPiece vocabularies only.")
+    if not (tokenizer.get("normalizer") or {}).get("lowercase"):
+        raise ValueError("This conversion knows vocabularies of lower case only.")
 
 
 def _write_shape(writer: "gguf.GGUFWriter", config: Json) -> None:
