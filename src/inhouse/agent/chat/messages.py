@@ -137,7 +137,7 @@ class _OldCalls:
 
     def answered(self, message: Json) -> Json:
         """A function message as the tool message that answers the last call."""
-        return {"role": "tool", "tool_call_id": self._id(), "content": message["content"] or ""}
+        return {"role": "tool", "tool_call_id": self._id(), "content": message.get("content") or ""}
 
     def _id(self) -> str:
         return f"call_function_{self._count}"
