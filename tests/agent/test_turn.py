@@ -64,16 +64,19 @@ async def test_usage_is_added_to_what_earlier_turns_used() -> None:
     assert (meter.input, meter.output, meter.cached, meter.reasoning) == (11, 23, 32, 44)
 
 
-async def test_the_time_to_the_first_token_is_measured_once() -> None:
+@pytest.mark.parametrize(("stream", "seconds"), [(True, 2.0), (False, None)])
+async def test_the_time_to_the_first_token_is_measured_once_and_in_streams(
+    *, stream: bool, seconds: float | None
+) -> None:
     clock, meter = FrozenClock(), Meter()
 
     async def pass_time(seconds: float) -> None:
         clock.advance(seconds)
 
     engine = Scripted([2.0, [Text(0, "a")], 3.0, [Text(0, "b")]], sleep=pass_time)
-    async for _ in take(engine, TextCall("chat", BODY), meter, clock):
+    async for _ in take(engine, TextCall("chat", {**BODY, "stream": stream}), meter, clock):
         pass
-    assert meter.first_token_seconds == 2.0
+    assert meter.first_token_seconds == seconds
 
 
 async def test_a_reader_who_goes_closes_the_engine_and_pays_for_what_was_said() -> None:

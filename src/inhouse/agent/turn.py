@@ -154,16 +154,16 @@ async def take(
     """Take one turn: yield the engine's batches, with endings in the place of finish reasons.
 
     `meter` is filled on the way, also when the reader goes before the model has counted: then by
-    what came so far. `hosted` names the tools that the house runs itself. Raises what the engine
-    raises.
+    what came so far. The time to the first token is measured where deltas are wanted as they come.
+    `hosted` names the tools that the house runs itself. Raises what the engine raises.
     """
-    started = clock.monotonic()
+    started = clock.monotonic() if call.body.get("stream") else None
     calls = _Calls(hosted, meter)
     heard = 0
     batches = engine.generate(call)
     try:
         async for batch in batches:
-            if meter.first_token_seconds is None:
+            if started is not None and meter.first_token_seconds is None:
                 meter.first_token_seconds = clock.monotonic() - started
             heard += len(batch)
             for delta in batch:

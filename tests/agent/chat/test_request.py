@@ -223,6 +223,8 @@ async def test_every_tool_choice_reaches_the_engine_as_tools_and_a_mode(
 ) -> None:
     body = await sent(tools=[ADD, LOOK], tool_choice=choice)
     assert (body["tools"], body.get("tool_choice")) == (shown, mode)
+    named = isinstance(choice, dict) and choice["type"] != "allowed_tools"
+    assert body.get("parallel_tool_calls", True) is not named
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def _add_tools(call: Json, body: Json, able: frozenset[str]) -> None:
     call["tools"] = choice.tools
     if choice.mode is not None:
         call["tool_choice"] = choice.mode
-    if body.get("functions"):
+    if choice.single:
         call["parallel_tool_calls"] = False
 
 

@@ -15,10 +15,11 @@ from inhouse.errors import BadRequest
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The tools that the model may call and how: `auto`, `none` or `required`."""
+    """The tools that the model may call and how: `auto`, `none` or `required`. `single`: once."""
 
     tools: Sequence[Json]
     mode: str | None
+    single: bool = False
 
 
 def check(body: Json) -> None:
@@ -103,7 +104,7 @@ def choose(body: Json, able: frozenset[str]) -> Choice:
 
 def _choose_function(tools: Sequence[Json], choice: str | Json | None) -> Choice:
     if choice is None or isinstance(choice, str):
-        return Choice(tools, choice)
+        return Choice(tools, choice, single=True)
     return _only(tools, "function", choice["name"], ("function_call", "functions"))
 
 
@@ -142,7 +143,7 @@ def _only(tools: Sequence[Json], kind: str, name: str, params: tuple[str, str]) 
             f"'{params[1]}' parameter.",
             param=params[0],
         )
-    return Choice(found, "required")
+    return Choice(found, "required", single=True)
 
 
 def _as_tools(functions: Sequence[Json]) -> Sequence[Json]:
