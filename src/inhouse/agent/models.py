@@ -1,5 +1,6 @@
 """The text engine of a model, and the fingerprint of both."""
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
@@ -31,5 +32,10 @@ def fingerprint(model: Model) -> str:
     """Names the model's source and this program's version: what an answer depends on besides the
     request.
     """
-    told = f"{model.id}\n{model.engine}\n{model.source}\n{__version__}"
+    return _fingerprint(model.id, model.engine, model.source)
+
+
+@lru_cache(maxsize=1000)
+def _fingerprint(*parts: str) -> str:
+    told = "\n".join([*parts, __version__])
     return f"fp_{sha256(told.encode()).hexdigest()[:10]}"

@@ -5,8 +5,6 @@ from typing import Any
 
 from inhouse.engines.text import Json
 
-_GROWING = ("content", "refusal", "reasoning_content")
-
 
 class _Choice:
     """One choice as it grows; pieces of text are joined once, at the end."""
@@ -21,14 +19,16 @@ class _Choice:
         self._reason: str | None = None
 
     def add(self, choice: Json) -> None:
-        delta: Json = choice["delta"]
-        for name in _GROWING:
-            if (text := delta.get(name)) is not None:
-                self._texts.setdefault(name, []).append(text)
-        for piece in delta.get("tool_calls", ()):
-            self._add_call(piece)
-        if (function := delta.get("function_call")) is not None:
-            self._function = _grown(self._function, function)
+        for name, value in choice["delta"].items():
+            if value is None or name == "role":
+                continue
+            if name == "tool_calls":
+                for piece in value:
+                    self._add_call(piece)
+            elif name == "function_call":
+                self._function = _grown(self._function, value)
+            else:
+                self._texts.setdefault(name, []).append(value)
         if (logprobs := choice["logprobs"]) is not None:
             self._add_logprobs(logprobs)
         self._reason = choice["finish_reason"] or self._reason

@@ -26,9 +26,12 @@ async def engine_body(body: Json, able: frozenset[str], image: messages.Image) -
 def check(body: Json) -> None:
     """The rules between parameters, in the order in which the client wrote them."""
     messages.check_order(body["messages"])
-    given = (name for name, value in body.items() if value is not None)
-    for rule in dict.fromkeys(_RULES[name] for name in given if name in _RULES):
-        rule(body)
+    done: set[object] = set()
+    for name, value in body.items():
+        rule = _RULES.get(name)
+        if rule is not None and value is not None and rule not in done:
+            rule(body)
+            done.add(rule)
 
 
 def _add_tools(call: Json, body: Json, able: frozenset[str]) -> None:
