@@ -93,3 +93,18 @@ async def test_a_burst_is_written_at_once(house: House, engine: Scripted) -> Non
     assert len([piece for piece in got.pieces if piece]) == 2
     told = [e["choices"][0]["delta"].get("content") for e in got.events()[:-1]]
     assert told == ["", *[str(n) for n in range(50)], None]
+
+
+async def test_a_full_disk_is_told_and_no_completion_is_told_as_stored(house: House) -> None:
+    database = house.services.database
+    pages = (await database.read("PRAGMA page_count"))[0][0]
+    database._writer._connection.execute(f"PRAGMA max_page_count = {pages}")
+    big = {"role": "user", "content": "x" * 100_000}
+    body = {**BODY, "messages": [big], "store": True}
+    got = await post(house, body)
+    assert (got.status, got.json()["error"]["code"]) == (503, "storage_full")
+    *_, last = (await post(house, {**body, "stream": True})).events()
+    assert last["error"]["code"] == "storage_full"
+    database._writer._connection.execute("PRAGMA max_page_count = 1000000")
+    assert (await post(house, body)).status == 200
+    assert len([each async for each in house.client().chat.completions.list()]) == 1
