@@ -209,3 +209,49 @@ async def test_legacy_completions_in_all_forms(real: AsyncOpenAI) -> None:
     stream = await real.completions.create(**body, stream=True)
     text = "".join([chunk.choices[0].text async for chunk in stream])
     assert text == (await real.completions.create(**body)).choices[0].text
+
+
+async def test_hints_and_sampling_are_taken_by_the_real_model(real: AsyncOpenAI) -> None:
+    done = await real.chat.completions.create(
+        **asked(
+            reasoning_effort="low",
+            verbosity="low",
+            service_tier="flex",
+            prompt_cache_key="k",
+            prompt_cache_retention="24h",
+            safety_identifier="s",
+            user="u",
+            store=True,
+            metadata={"a": "b"},
+            frequency_penalty=0.5,
+            presence_penalty=0.5,
+            logit_bias={"42": -100},
+            top_p=0.9,
+            modalities=["text"],
+            response_format={"type": "text"},
+            extra_body={
+                "prompt_cache_options": {"mode": "implicit"},
+                "top_k": 20,
+                "min_p": 0.05,
+                "typical_p": 0.9,
+                "repetition_penalty": 1.1,
+            },
+        )
+    )
+    assert done.choices[0].message.content
+    assert (await real.chat.completions.retrieve(done.id)).choices == done.choices
+
+
+async def test_functions_of_the_old_form_are_called_by_the_real_model(real: AsyncOpenAI) -> None:
+    done = await real.chat.completions.create(
+        **asked(
+            functions=[{k: v for k, v in WEATHER["function"].items() if k != "strict"}],
+            function_call={"name": "get_weather"},
+            max_tokens=60,
+            temperature=0,
+        )
+    )
+    call = done.choices[0].message.function_call
+    assert call.name == "get_weather"
+    assert isinstance(json.loads(call.arguments), dict)
+    assert done.choices[0].finish_reason == "function_call"
