@@ -268,6 +268,16 @@ async def test_data_urls_of_images_stay_as_they_are(content: bytes) -> None:
     assert await read_image(url, "p", Fetcher()) == url
 
 
+async def test_a_data_url_is_as_bounded_as_a_download() -> None:
+    limits = Limits(size=len(PNG), media_types=IMAGES.media_types)
+    url = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    assert await read_image(url, "p", Fetcher(), limits) == url
+    longer = "data:image/png;base64," + base64.b64encode(PNG + b"\0" * 4).decode()
+    with pytest.raises(BadRequest) as refused:
+        await read_image(longer, "p", Fetcher(), limits)
+    assert (refused.value.code, refused.value.param) == ("image_too_large", "p")
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [

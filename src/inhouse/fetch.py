@@ -262,23 +262,11 @@ _SIGNATURES = (
 async def read_image(url: str, param: str, fetcher: Fetcher, limits: Limits = IMAGES) -> str:
     """The image as a `data:` URL, whether `url` is one or leads to one.
 
-    Raises BadRequest, which names `param`, for what is no PNG, JPEG, GIF or WebP.
+    Raises BadRequest, which names `param`, for what is no PNG, JPEG, GIF or WebP, and for what is
+    larger than `limits.size`.
     """
     if url[:5].lower() == "data:":
-        head = _DATA.match(url)
-        if head is None:
-            raise BadRequest(
-                "Invalid image: expected a data URL of a png, jpeg, gif or webp image in base64.",
-                param=param,
-                code="invalid_image_format",
-            )
-        try:
-            content = base64.b64decode(url[head.end() :], validate=True)
-        except (binascii.Error, ValueError):
-            raise BadRequest(
-                "Invalid base64 image_url.", param=param, code="invalid_base64"
-            ) from None
-        _media_type(content, param)
+        _check_data(url, param, limits)
         return url
     try:
         fetched = await fetcher.fetch(url, "image_url", limits)
@@ -290,6 +278,28 @@ async def read_image(url: str, param: str, fetcher: Fetcher, limits: Limits = IM
         ) from error
     media_type = _media_type(fetched.content, param)
     return f"data:{media_type};base64,{base64.b64encode(fetched.content).decode()}"
+
+
+def _check_data(url: str, param: str, limits: Limits) -> None:
+    """Raises BadRequest unless a `data:` URL holds an image within the limits."""
+    head = _DATA.match(url)
+    if head is None:
+        raise BadRequest(
+            "Invalid image: expected a data URL of a png, jpeg, gif or webp image in base64.",
+            param=param,
+            code="invalid_image_format",
+        )
+    if (len(url) - head.end()) * 3 // 4 > limits.size + 2:  # the padding stands for no byte
+        raise BadRequest(
+            f"Invalid image: it is larger than {limits.size} bytes.",
+            param=param,
+            code="image_too_large",
+        )
+    try:
+        content = base64.b64decode(url[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        raise BadRequest("Invalid base64 image_url.", param=param, code="invalid_base64") from None
+    _media_type(content, param)
 
 
 def _media_type(content: bytes, param: str) -> str:
