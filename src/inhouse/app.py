@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -85,6 +86,7 @@ async def serve(
     configure_logging(settings.log_level)
     services = await Services.open(settings)
     _spare_the_collector()
+    _forget_async_generators()
     try:
         with _metrics_port(services):
             await Server(services, lambda: on_ready(services)).serve(sockets)
@@ -101,6 +103,15 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def _forget_async_generators() -> None:
+    """Keep no list of running async generators: every one of ours is closed by who reads it.
+
+    The loop keeps one to close them at its end, which costs two entries in a weak set for each, and
+    a request has several. One that is dropped all the same is still closed by its finalizer.
+    """
+    sys.set_asyncgen_hooks(firstiter=None)
 
 
 @contextmanager
