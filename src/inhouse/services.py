@@ -94,7 +94,8 @@ class Services:
             lambda: [(load.model, load.waiting, load.running) for load in running.loads()]
         )
         chats = ChatStore(database)
-        fetcher = Fetcher({"image_url": settings.fetch_allow}, own_ports=[settings.port])
+        ports = [port for port in (settings.port, settings.metrics_port) if port is not None]
+        fetcher = Fetcher({"image_url": settings.fetch_allow}, own_ports=ports)
 
         def context(scope: Scope, model: Model | None, requested: str | None) -> Context:
             return Context(scope, running, model, requested, chats, fetcher, settings, clock, ids)
