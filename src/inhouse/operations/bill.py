@@ -34,11 +34,8 @@ class Bill:
                     gap(moment - last)
                 last = moment
                 yield batch
-        except Exception as error:
-            status = getattr(error, "status", 500)
-            raise
-        except BaseException:
-            status = _CLIENT_CLOSED_REQUEST
+        except BaseException as error:
+            status = status_of(error)
             raise
         finally:
             close = getattr(batches, "aclose", None)
@@ -58,3 +55,8 @@ class Bill:
             metrics.first_token.observe(usage.first_token_seconds)
         if usage.total:
             await self.access.record(self.scope, self.operation, status)
+
+
+def status_of(error: BaseException) -> int:
+    """The status under which a call that `error` ended is recorded: 499 when its client went."""
+    return getattr(error, "status", 500) if isinstance(error, Exception) else _CLIENT_CLOSED_REQUEST

@@ -13,7 +13,7 @@ from inhouse.access import Access
 from inhouse.clock import Clock
 from inhouse.engines.models import Model
 from inhouse.errors import NotImplementedYet
-from inhouse.operations.bill import Bill
+from inhouse.operations.bill import Bill, status_of
 from inhouse.operations.operation import Json, Operation, Result, Stream
 from inhouse.operations.table import Route, Table
 from inhouse.scope import Principal, Scope
@@ -132,7 +132,7 @@ class Dispatcher:
                 self._context(scope, model, requested), **arguments
             )
         except BaseException as error:
-            await bill.settle(getattr(error, "status", 500))
+            await bill.settle(status_of(error))
             raise
         if isinstance(result, Stream):
             return Answer(Stream(bill.follow(result.batches), result.named), reservation.headers)
