@@ -100,7 +100,10 @@ async def _whole(reply: Reply, deltas: Deltas, prompt_bytes: int) -> Sequence[De
     except WireError as error:
         raise _broken_off(error) from error
     out: list[Delta] = []
-    deltas.add(_decode(body, reply, begun=False), out)
+    chunk = _decode(body, reply, begun=False)
+    if not chunk.choices:
+        raise ServerError("The model's server sent an answer without a choice.")
+    deltas.add(chunk, out)
     return out + deltas.end(prompt_bytes)
 
 
