@@ -13,6 +13,7 @@ from inhouse.engines.embeddings import EmbeddingEngine, Embeddings
 from inhouse.engines.residence import Running
 from inhouse.engines.scripted import EVERYTHING
 from inhouse.engines.text import Json, TextEngine
+from inhouse.errors import BadRequest
 
 DIMENSIONS = 8
 
@@ -84,7 +85,10 @@ class _ScriptedModel:
         return [ord(character) for character in text]
 
     async def detokenize(self, ids: Sequence[int]) -> str:
-        return "".join(chr(id) for id in ids)  # noqa: A001 - a token's id
+        try:
+            return "".join(map(chr, ids))
+        except (ValueError, OverflowError):
+            raise BadRequest("Not all token ids are of this model.", param="input") from None
 
     async def count_chat(self, body: Json) -> int:
         return sum(len(str(message.get("content") or "")) for message in body["messages"])
