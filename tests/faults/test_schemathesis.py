@@ -1,0 +1,118 @@
+"""schemathesis over `/openapi.json`: neither what is valid nor what is not makes a 5xx.
+
+The server runs in a thread with a loop of its own, because schemathesis blocks. Bounded and
+deterministic: the same examples every time.
+"""
+
+import asyncio
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from tests.conftest import House, running
+
+from inhouse.engines.scripted import Scripted, answer
+from inhouse.settings import Settings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import schemathesis
+    from schemathesis import GenerationMode
+
+EXAMPLES = 40
+MODELS = {"/embeddings": "vectors"}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A running server, in a thread."""
+    ready, stop = threading.Event(), asyncio.Event()
+    houses: list[House] = []
+    loop = asyncio.new_event_loop()
+
+    async def live() -> None:
+        data = tmp_path_factory.mktemp("schemathesis") / "data"
+        settings = Settings(data=data, default_models=False, max_body_bytes=2**20)
+        async with running(settings, Scripted(answer("Hello", " there", "."))) as house:
+            houses.append(house)
+            ready.set()
+            await stop.wait()
+
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(live())
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failures.append(error)
+            ready.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait(30)
+    if houses:
+        yield houses[0]
+        loop.call_soon_threadsafe(stop.set)
+    thread.join(30)
+    loop.close()
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture(scope="module")
+def operations(house: House) -> list[Any]:
+    """What the document describes."""
+    document = requests.get(f"{house.url.removesuffix('/v1')}/openapi.json", timeout=10).json()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schema = schemathesis.openapi.from_dict(document)
+        return [found.ok() for found in schema.get_all_operations()]
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_no_request_that_schemathesis_makes_is_a_5xx(
+    house: House, operations: list[Any], mode: GenerationMode
+) -> None:
+    assert len(operations) >= 11
+    for operation in operations:
+        statuses = _tried(house, operation, mode)
+        assert statuses
+        assert not [status for status in statuses if status >= 500], operation.label
+
+
+def _tried(house: House, operation: Any, mode: GenerationMode) -> list[int]:
+    """The statuses of `EXAMPLES` requests, each body once as it is and once with a known model."""
+    statuses: list[int] = []
+    headers = {"authorization": f"Bearer {house.key}"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        strategy = operation.as_strategy(generation_mode=mode)
+
+        @hypothesis_settings(
+            max_examples=EXAMPLES,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategy)
+        def send(case: Any) -> None:
+            for known in (False, True):
+                if known:
+                    if not isinstance(case.body, dict) or "model" not in case.body:
+                        return
+                    case.body["model"] = MODELS.get(operation.path.removeprefix("/v1"), "scripted")
+                response = case.call(
+                    base_url=house.url.removesuffix("/v1"), headers=headers, timeout=20
+                )
+                assert response.status_code < 500, (operation.label, case.body, response.text)
+                statuses.append(response.status_code)
+
+        send()
+    return statuses
