@@ -14,7 +14,7 @@ from inhouse.engines.embedded_embeddings import EmbeddedEmbeddings
 from inhouse.engines.embeddings import EmbeddingEngine
 from inhouse.engines.residence import Running
 from inhouse.engines.text import Json, TextEngine
-from inhouse.errors import Unavailable
+from inhouse.errors import BadRequest, ServerError, Unavailable
 from inhouse.settings import Settings
 
 _MIB = 2**20
@@ -120,7 +120,14 @@ class _Resident:
         return await self._text.tokenize(text)
 
     async def detokenize(self, ids: Sequence[int]) -> str:
-        return await self._text.detokenize(ids)
+        try:
+            return await self._text.detokenize(ids)
+        except ServerError:  # what llama.cpp says to ids beyond its vocabulary
+            raise BadRequest(
+                "Invalid 'input': not all of its token ids are of this model.",
+                param="input",
+                code="invalid_token_ids",
+            ) from None
 
     async def count_chat(self, body: Json) -> int:
         return await self._text.count_chat(body)
