@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from inhouse.engines.embedded.readers import Batches, merged, numbered, with_calls
+from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.text import (
     Delta,
     Finish,
@@ -112,3 +112,26 @@ async def test_calls_are_read_choice_by_choice() -> None:
     ]
     calls = [each for each in deltas if isinstance(each, ToolCall)]
     assert (calls[0].choice, calls[0].name, calls[1].arguments) == (1, "f", "{}")
+
+
+GRAMMAR = "%llguidance {}\nstart: /[a-z]+/"
+
+
+async def test_an_output_that_its_grammar_allows_passes() -> None:
+    deltas = [Text(0, "ab"), Text(1, "x"), Text(0, "c"), Finish(0, "stop"), Usage(1, 1)]
+    assert await collect(guarded(Answer(deltas).batches(), GRAMMAR)) == deltas
+
+
+async def test_an_output_that_left_its_grammar_is_an_error() -> None:
+    answer = Answer([Text(0, "ab")], [Text(0, "1")])
+    batches = guarded(answer.batches(), GRAMMAR)
+    assert await anext(batches) == [Text(0, "ab")]
+    with pytest.raises(ServerError) as caught:
+        await anext(batches)
+    assert caught.value.code == "grammar_too_complex"
+    assert answer.ended
+
+
+async def test_an_output_with_thoughts_taken_out_is_not_followed() -> None:
+    deltas = [Reasoning(0, "1"), Text(0, "2"), Usage(1, 1)]
+    assert await collect(guarded(Answer(deltas).batches(), GRAMMAR)) == deltas

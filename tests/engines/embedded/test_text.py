@@ -391,6 +391,36 @@ async def test_a_schema_that_cannot_be_enforced_is_refused_before_the_first_toke
     assert caught.value.param == "response_format.json_schema.schema"
 
 
+async def test_a_grammar_that_the_engine_lets_go_of_ends_in_an_error(engine: EmbeddedText) -> None:
+    """The engine's limits are reached after some tokens; it would go on without the grammar."""
+    bomb = "((a{1,1000}){1,1000}){1,1000}"
+    with pytest.raises(ServerError) as caught:
+        await hear(engine, guided_regex=bomb, max_tokens=300)
+    assert caught.value.code == "grammar_too_complex"
+    assert (await hear(engine)).text
+
+
+async def test_a_large_schema_does_not_hold_others_up(engine: EmbeddedText) -> None:
+    number = {"type": "number", "minimum": 0.1, "maximum": 1e9}
+    part = {"type": "object", "properties": {f"q{at}": number for at in range(30)}}
+    schema = {"type": "object", "properties": {f"p{at}": part for at in range(60)}}
+    wanted = {"name": "large", "schema": schema}
+    task = asyncio.create_task(
+        hear(
+            engine,
+            response_format={"type": "json_schema", "json_schema": wanted},
+            max_tokens=2,
+        )
+    )
+    longest = 0.0
+    while not task.done():
+        before = time.monotonic()
+        await asyncio.sleep(0.005)
+        longest = max(longest, time.monotonic() - before)
+    assert (await task).reasons
+    assert longest < 0.3
+
+
 # ---------------------------------------------------------------- legacy completions and counting
 async def test_prompts_are_completed_each(engine: EmbeddedText) -> None:
     heard = await hear(engine, "completion", prompt=["Once upon", "The sky"], n=2, max_tokens=4)

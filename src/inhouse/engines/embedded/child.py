@@ -26,6 +26,8 @@ def main() -> None:
     """Serve until stdin closes."""
     report = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    for ours in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ours, signal.SIG_IGN)  # sent to the whole group while the parent drains
     launch = Launch.decode(sys.stdin.buffer.readline())
     _die_with(launch.parent)
     try:

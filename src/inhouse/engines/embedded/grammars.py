@@ -9,7 +9,7 @@ import importlib
 from functools import lru_cache
 from typing import Any
 
-from inhouse.errors import BadRequest
+from inhouse.errors import BadRequest, ServerError
 
 _LONGEST = 400_000
 """Characters of one grammar."""
@@ -45,16 +45,52 @@ def check_regex(pattern: str, name: str, param: str) -> None:
         raise BadRequest(message, param=param, code="invalid_grammar")
 
 
-@lru_cache(maxsize=256)
 def _reason(grammar: str) -> str:
     """Why the grammar does not compile; empty if it does."""
     if len(grammar) > _LONGEST:
         return f"it is longer than {_LONGEST} characters."
-    matcher: Any = importlib.import_module("llguidance").LLMatcher
-    try:
-        said: str = matcher.validate_grammar(grammar)
-    except (ValueError, RuntimeError) as error:
-        said = str(error)
+    said = _validated(grammar)
     reason = said.partition("failed to compile JSON schema: ")[2] or said
     reason = reason.partition("\n   1 |")[0]
     return " ".join(reason.split())[:_LONGEST_REASON]
+
+
+@lru_cache(maxsize=256)
+def _validated(grammar: str) -> str:
+    matcher: Any = importlib.import_module("llguidance").LLMatcher
+    try:
+        return matcher.validate_grammar(grammar)
+    except (ValueError, RuntimeError) as error:
+        return str(error)
+
+
+class Guard:
+    """Follows an output and sees whether its grammar still holds.
+
+    The engine lets go of a grammar that becomes too complex on the way, and generates freely from
+    there. One per choice.
+    """
+
+    def __init__(self, grammar: str) -> None:
+        self._matcher: Any = _compiled(grammar).deep_copy()
+
+    def follow(self, text: str) -> None:
+        """Raise `ServerError` if the grammar does not allow `text` to follow."""
+        data = list(text.encode("utf-8", "replace"))
+        if self._matcher.try_consume_tokens(data) < len(data):
+            raise ServerError(
+                "The schema or grammar of the request became too complex to be enforced.",
+                code="grammar_too_complex",
+            )
+
+
+@lru_cache(maxsize=64)
+def _compiled(grammar: str) -> Any:
+    """A matcher at the grammar's beginning, whose tokens are bytes."""
+    module: Any = importlib.import_module("llguidance")
+    return module.LLMatcher(_bytes(), grammar, log_level=0)
+
+
+@lru_cache(maxsize=1)
+def _bytes() -> Any:
+    return importlib.import_module("llguidance").LLTokenizer("byte")

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from inhouse.engines.embedded.calls import CallReader
+from inhouse.engines.embedded.grammars import Guard
 from inhouse.engines.text import Delta, Finish, Reasoning, Refusal, Text, ToolCall, Usage
 
 Batches = AsyncGenerator[Sequence[Delta], None]
@@ -35,6 +36,23 @@ def _shift(delta: Delta, by: int) -> Delta:
             return Finish(choice + by, reason)
         case Usage():
             return delta
+
+
+async def guarded(batches: Batches, grammar: str) -> Batches:
+    """The same, as long as the grammar holds. Raises `ServerError` when it does not."""
+    guards: dict[int, Guard] = {}
+    thinking: set[int] = set()  # choices whose text the grammar saw with thoughts in it
+    async with aclosing(batches):
+        async for batch in batches:
+            for delta in batch:
+                if isinstance(delta, Reasoning):
+                    thinking.add(delta.choice)
+                elif isinstance(delta, Text) and delta.choice not in thinking:
+                    guard = guards.get(delta.choice)
+                    if guard is None:
+                        guard = guards[delta.choice] = Guard(grammar)
+                    guard.follow(delta.text)
+            yield batch
 
 
 async def with_calls(batches: Batches) -> Batches:

@@ -7,6 +7,7 @@ over a fixed number of slots, and usage that counts all of them. A template that
 them natively.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -18,7 +19,7 @@ from inhouse.engines.client import send
 from inhouse.engines.client_deltas import Deltas
 from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.client_errors import context_overflow
-from inhouse.engines.embedded.readers import Batches, merged, numbered, with_calls
+from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.embedded.requests import Part, Plan, plan
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedded.template import Template
@@ -30,6 +31,10 @@ _LIMITS = Limits(connect=5.0, first_byte=600.0, idle=120.0)
 """A prompt of thousands of tokens takes minutes on a small machine."""
 _LAST_BREATH = 1.0
 """Seconds in which a child that is dying is gone."""
+_COMPILED = ("tools", "response_format", "guided_json", "guided_grammar", "guided_choice")
+"""Fields that become a grammar."""
+_MOST_INLINE = 16_384
+"""Bytes of them that compile in a few milliseconds at most."""
 _ABLE = frozenset(
     {
         abilities.TEXT,
@@ -81,7 +86,7 @@ class EmbeddedText:
 
     async def _generate(self, call: TextCall) -> Batches:
         endpoints = await self._ready()
-        planned = plan(call, await self.template())
+        planned = await _planned(call, await self.template())
         if call.body.get("max_tokens") == 0:
             yield await self._nothing(planned)
             return
@@ -126,6 +131,8 @@ class EmbeddedText:
     def _answer(self, endpoints: Endpoints, planned: Plan, part: Part) -> Batches:
         deltas = Deltas(planned.top, usage_per_choice=part.choices > 1)
         batches = send(endpoints, part.body, deltas, legacy=planned.legacy)
+        if grammar := part.body.get("grammar"):
+            batches = guarded(batches, grammar)
         if part.first:
             batches = numbered(batches, part.first)
         return with_calls(batches) if planned.reads_calls else batches
@@ -172,3 +179,12 @@ class EmbeddedText:
             return msgspec.json.decode(reply.first + await reply.response.read())
         finally:
             reply.response.close()
+
+
+async def _planned(call: TextCall, template: Template) -> Plan:
+    """The plan; a large schema or grammar is compiled beside the event loop."""
+    body = call.body
+    formed = [body[name] for name in _COMPILED if body.get(name) is not None]
+    if formed and len(msgspec.json.encode(formed)) > _MOST_INLINE:
+        return await asyncio.to_thread(plan, call, template)
+    return plan(call, template)
