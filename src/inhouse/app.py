@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 from inhouse.http import cors
 from inhouse.http.edge import Edge
 from inhouse.http.plain import Plain
+from inhouse.http.protocol import Protocol
 from inhouse.services import Services
 from inhouse.settings import Settings
 from inhouse.telemetry import configure_logging
@@ -57,7 +58,7 @@ def _config(services: Services) -> uvicorn.Config:
         cors.allow(edge(services), settings.cors_origins),
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
