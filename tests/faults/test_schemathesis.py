@@ -24,7 +24,7 @@ with warnings.catch_warnings():
     import schemathesis
     from schemathesis import GenerationMode
 
-EXAMPLES = 40
+EXAMPLES = 60
 MODELS = {"/embeddings": "vectors"}
 
 
@@ -37,7 +37,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
     async def live() -> None:
         data = tmp_path_factory.mktemp("schemathesis") / "data"
-        settings = Settings(data=data, default_models=False, max_body_bytes=2**20)
+        settings = Settings(
+            data=data, default_models=False, tokens_per_minute=10**12, requests_per_minute=10**9
+        )
         async with running(settings, Scripted(answer("Hello", " there", "."))) as house:
             houses.append(house)
             ready.set()
@@ -82,12 +84,14 @@ def test_no_request_that_schemathesis_makes_is_a_5xx(
     for operation in operations:
         statuses = _tried(house, operation, mode)
         assert statuses
-        assert not [status for status in statuses if status >= 500], operation.label
+        if operation.method != "delete" and mode is GenerationMode.POSITIVE:
+            assert statuses.count(200) >= EXAMPLES / 20, operation.label
 
 
 def _tried(house: House, operation: Any, mode: GenerationMode) -> list[int]:
-    """The statuses of `EXAMPLES` requests, each body once as it is and once with a known model."""
+    """The statuses of `EXAMPLES` requests, each as it is and with what is known here."""
     statuses: list[int] = []
+    known = {"completion_id": _stored(house), "model": "scripted"}
     headers = {"authorization": f"Bearer {house.key}"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -103,16 +107,36 @@ def _tried(house: House, operation: Any, mode: GenerationMode) -> list[int]:
         )
         @given(case=strategy)
         def send(case: Any) -> None:
-            for known in (False, True):
-                if known:
-                    if not isinstance(case.body, dict) or "model" not in case.body:
-                        return
-                    case.body["model"] = MODELS.get(operation.path.removeprefix("/v1"), "scripted")
-                response = case.call(
-                    base_url=house.url.removesuffix("/v1"), headers=headers, timeout=20
-                )
-                assert response.status_code < 500, (operation.label, case.body, response.text)
-                statuses.append(response.status_code)
+            ask(case)
+            if _made_known(case, known):
+                ask(case)
+
+        def ask(case: Any) -> None:
+            response = case.call(base_url=house.url, headers=headers, timeout=20)
+            assert response.status_code < 500, (operation.label, case.body, response.text)
+            statuses.append(response.status_code)
 
         send()
     return statuses
+
+
+def _made_known(case: Any, known: dict[str, str]) -> bool:
+    """Whether the request could be changed to speak of a model and an object that are there."""
+    if case.method == "DELETE":
+        return False
+    changed = False
+    if isinstance(case.body, dict) and "model" in case.body:
+        case.body["model"] = MODELS.get(case.operation.path, "scripted")
+        changed = True
+    for name in known.keys() & (case.path_parameters or {}).keys():
+        case.path_parameters[name] = known[name]
+        changed = True
+    return changed
+
+
+def _stored(house: House) -> str:
+    """The id of a stored chat completion."""
+    body = {"model": "scripted", "messages": [{"role": "user", "content": "Hi"}], "store": True}
+    headers = {"authorization": f"Bearer {house.key}"}
+    answer = requests.post(f"{house.url}/chat/completions", json=body, headers=headers, timeout=10)
+    return answer.json()["id"]
