@@ -40,7 +40,7 @@ format: $(VENV)/.installed-dev
 check: lint test
 
 bench: $(VENV)/.installed-dev
-	@for name in $(or $(ONLY),$(filter-out floor load,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))); do \
+	@for name in $(or $(ONLY),$(filter-out floor load servers,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))); do \
 		$(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; \
 	done
 
