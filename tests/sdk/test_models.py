@@ -30,6 +30,13 @@ async def test_a_deleted_model_is_gone(client: openai.AsyncOpenAI) -> None:
         await client.models.delete("plain")
 
 
+async def test_only_an_owner_deletes_models(house: House) -> None:
+    member = (await house.services.access.create_key("member")).value
+    with pytest.raises(openai.PermissionDeniedError):
+        await house.client(member).models.delete("plain")
+    assert (await house.client(member).models.retrieve("plain")).id == "plain"
+
+
 async def test_an_alias_cannot_be_deleted_as_a_model(client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.NotFoundError):
         await client.models.delete("gpt-4o-mini")

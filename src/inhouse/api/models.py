@@ -2,6 +2,7 @@
 
 from inhouse.context import Context
 from inhouse.engines.models import Model
+from inhouse.errors import PermissionDenied
 from inhouse.operations import Json, operation
 
 
@@ -19,7 +20,14 @@ async def retrieve(ctx: Context, model: str) -> Json:
 
 @operation("DELETE /models/{model}", permission="models.write")
 async def delete(ctx: Context, model: str) -> Json:
-    """Remove a model that was pulled here; 403 for those that the server's configuration names."""
+    """Remove a model that was pulled here, weights and all; 403 for those that the server's
+    configuration names, and for keys that are not an owner's: all projects share the models.
+    """
+    if ctx.scope.principal.role != "owner":
+        raise PermissionDenied(
+            "You have insufficient permissions for this operation. Missing scopes: api.delete."
+            " Models are shared by all projects: deleting one needs a key of an owner."
+        )
     await ctx.models.delete(model)
     return {"id": model, "object": "model", "deleted": True}
 
