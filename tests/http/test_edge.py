@@ -82,7 +82,7 @@ class House:
         self.edge = Edge(dispatcher, access, metrics, clock, Ids(), plain, limit, **options)
 
     async def resolve(self, name: str) -> Any:
-        return SimpleNamespace(id=name)
+        return SimpleNamespace(id=name, context_length=None)
 
     async def health(self) -> tuple[bool, dict[str, Any]]:
         return False, {"database": "not answering"}

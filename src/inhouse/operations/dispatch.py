@@ -118,7 +118,8 @@ class Dispatcher:
         requested: str = body["model"]
         model = await self._models.resolve(requested)
         scope.usage.model = model.id
-        reservation = self._access.reserve(scope.principal, model.id, _estimate(body, call.size))
+        tokens = _estimate(body, call.size, model.context_length)
+        reservation = self._access.reserve(scope.principal, model.id, tokens)
         bill = Bill(
             scope,
             call.operation.name,
@@ -140,7 +141,11 @@ class Dispatcher:
         return Answer(result, reservation.headers)
 
 
-def _estimate(body: Json, size: int) -> int:
-    """Tokens to reserve: the body's characters in fours, and what may be generated."""
+def _estimate(body: Json, size: int, context_length: int | None) -> int:
+    """Tokens to reserve: the body's characters in fours, and what may be generated: no more than
+    the model's context, whatever the client allows.
+    """
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
+    if context_length:
+        limit = min(limit, context_length)
     return size // _CHARACTERS_PER_TOKEN + limit * (body.get("n") or 1)
