@@ -47,6 +47,8 @@ def refusal(**body: Any) -> tuple[str, str | None, str | None]:
         ({"function_call": "auto"}, "function_call", "when 'functions' are specified"),
         ({"max_tokens": 1, "max_completion_tokens": 1}, "max_tokens", "at the same time"),
         ({"logit_bias": {"hello": 1}}, "logit_bias", "Invalid key in 'logit_bias': hello"),
+        ({"stop": ""}, "stop", "empty string"),
+        ({"stop": ["a", ""]}, "stop[1]", "empty string"),
         ({"tools": []}, "tools", "empty array"),
         ({"tools": [ADD], "functions": [ADD["function"]]}, "functions", "cannot both be given"),
         ({"tools": [ADD, ADD]}, "tools[1].function.name", "must be unique"),
@@ -243,6 +245,13 @@ async def test_a_choice_of_a_tool_that_is_not_there_is_refused(choice: Json) -> 
     with pytest.raises(BadRequest, match=r"named '.*' was specified in the 'tools'") as caught:
         await sent(tools=[ADD, LOOK], tool_choice=choice)
     assert (caught.value.param or "").startswith("tool_choice")
+
+
+async def test_a_choice_among_no_tools_is_refused() -> None:
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}}
+    with pytest.raises(BadRequest) as caught:
+        await sent(tools=[ADD], tool_choice=choice)
+    assert caught.value.param == "tool_choice.allowed_tools.tools"
 
 
 async def test_grammars_need_an_engine_that_holds_to_them() -> None:

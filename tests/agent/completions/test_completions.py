@@ -104,6 +104,7 @@ async def test_engines_that_take_no_ids_get_text() -> None:
         ({"logprobs": 1}, EVERYTHING - {abilities.LOGPROBS}, "logprobs"),
         ({"suffix": "."}, EVERYTHING - {abilities.SUFFIX}, "suffix"),
         ({"echo": True, "logprobs": 0}, EVERYTHING, "echo"),
+        ({"stop": ["a", ""]}, EVERYTHING, "stop[1]"),
         ({"stream_options": {}}, EVERYTHING, "stream_options"),
         ({"logit_bias": {"x": 1}}, EVERYTHING, "logit_bias"),
         ({"min_p": 0.1}, frozenset({abilities.TEXT}), "min_p"),
@@ -133,6 +134,12 @@ async def test_several_prompts_times_n_have_the_right_indexes() -> None:
 async def test_echo_tells_the_prompt_of_each_choice_first() -> None:
     whole = await told(lambda call: answer("!"), prompt=[[72, 105], [79]], echo=True)
     assert [choice["text"] for choice in whole["choices"]] == ["Hi!", "O!"]
+
+
+@pytest.mark.parametrize("prompt", [None, "", [""]])
+async def test_without_a_prompt_a_document_begins_and_nothing_is_echoed(prompt: Any) -> None:
+    made = await planned(prompt=prompt, echo=True)
+    assert ([call["prompt"] for call in made.calls], made.texts) == (["<|endoftext|>"], [""])
 
 
 async def test_echo_with_logprobs_is_left_to_the_engine_that_can() -> None:

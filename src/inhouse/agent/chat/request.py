@@ -87,6 +87,19 @@ def check_logit_bias(body: Json) -> None:
             )
 
 
+def check_stop(body: Json) -> None:
+    """An empty text is everywhere: it would stop every answer before its first token."""
+    given: str | Sequence[str] = body["stop"]
+    for index, text in enumerate([given] if isinstance(given, str) else given):
+        if not text:
+            raise BadRequest(
+                "Invalid 'stop': empty string. Expected a string with minimum length 1, but got "
+                "an empty string instead.",
+                param="stop" if isinstance(given, str) else f"stop[{index}]",
+                code="empty_string",
+            )
+
+
 def _check_format(body: Json) -> None:
     wanted: Json = body["response_format"]
     if wanted["type"] == "json_object":
@@ -117,6 +130,7 @@ _RULES = {
     "stream_options": check_stream_options,
     "metadata": _check_metadata,
     "logit_bias": check_logit_bias,
+    "stop": check_stop,
     "response_format": _check_format,
     "prediction": _check_prediction,
     "tools": tools.check,

@@ -115,6 +115,13 @@ def _choose_tool(tools: Sequence[Json], choice: str | Json | None) -> Choice:
     if kind != "allowed_tools":
         return _only(tools, kind, choice[kind]["name"], ("tool_choice", "tools"))
     allowed: list[Json] = []
+    if not choice["allowed_tools"]["tools"]:
+        raise BadRequest(
+            "Invalid 'tool_choice.allowed_tools.tools': empty array. Expected an array with "
+            "minimum length 1, but got an empty array instead.",
+            param="tool_choice.allowed_tools.tools",
+            code="empty_array",
+        )
     for index, given in enumerate(choice["allowed_tools"]["tools"]):
         allowed += _find(tools, given, f"tool_choice.allowed_tools.tools[{index}]")
     return Choice([tool for tool in tools if tool in allowed], choice["allowed_tools"]["mode"])

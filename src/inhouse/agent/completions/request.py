@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inhouse.agent.chat.request import check_logit_bias, check_stream_options
+from inhouse.agent.chat.request import check_logit_bias, check_stop, check_stream_options
 from inhouse.agent.completions.parameters import COMPLETION
 from inhouse.agent.parameters import select, unsupported
 from inhouse.engines import abilities
@@ -63,16 +63,16 @@ async def plan(body: Json, able: frozenset[str], detokenize: Detokenize) -> Plan
             text = prompt
         elif needs_text or not ids_pass:
             text = await detokenize(prompt)
-        calls.append({**base, "prompt": prompt if ids_pass else text})
+        calls.append({**base, "prompt": (prompt if ids_pass else text) or _DEFAULT_PROMPT})
         texts.append(text)
     return Plan(calls, texts, n, generated, echo, top)
 
 
 def prompts(body: Json) -> Sequence[str | Sequence[int]]:
-    """The prompts: texts or lists of token ids."""
+    """The prompts: texts or lists of token ids. Without one a new document begins."""
     given: Any = body.get("prompt")
     if given is None:
-        return [_DEFAULT_PROMPT]
+        return [""]
     if isinstance(given, str):
         return [given]
     if not given:
@@ -97,6 +97,8 @@ def _check(body: Json) -> None:
         check_stream_options(body)
     if body.get("logit_bias") is not None:
         check_logit_bias(body)
+    if body.get("stop") is not None:
+        check_stop(body)
 
 
 def _generated(body: Json, able: frozenset[str]) -> int:
