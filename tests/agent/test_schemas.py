@@ -99,3 +99,8 @@ def test_parameters_of_a_loose_function_describe_an_object() -> None:
     check_object({"type": "object"}, SUBJECT)
     with pytest.raises(BadRequest, match="got 'type: \"array\"'"):
         check_object({"type": "array"}, SUBJECT)
+
+
+def test_a_schema_with_too_many_properties_is_refused_before_they_are_looked_at() -> None:
+    properties = {f"p{at}": 7 for at in range(5001)}
+    assert "at most 5000 properties" in refusal({**strict(**properties), "required": []})

@@ -89,6 +89,7 @@ class _Strict:
         for word in _FORBIDDEN:
             if word in schema:
                 raise self._refused(at, f"'{word}' is not permitted.")
+        self._count(at, schema)
         if depth > _MAX_DEPTH:
             raise self._refused(at, f"schemas may be nested at most {_MAX_DEPTH} levels deep.")
         if "$ref" in schema:
@@ -99,7 +100,6 @@ class _Strict:
             self._check_object(at, schema)
         if schema.get("type") == "array" and "items" not in schema:
             raise self._refused(at, "array schema missing items.")
-        self._count(at, schema)
 
     def _check_object(self, at: tuple[str, ...], schema: Json) -> None:
         if schema.get("additionalProperties") is not False:
@@ -110,8 +110,9 @@ class _Strict:
         required = schema.get("required") or []
         if not isinstance(properties, dict) or not isinstance(required, list):
             raise self._refused(at, "'properties' must be an object and 'required' an array.")
+        named = {each for each in cast("list[object]", required) if isinstance(each, str)}
         for name in cast("Json", properties):
-            if name not in required:
+            if name not in named:
                 raise self._refused(
                     at,
                     "'required' is required to be supplied and to be an array including every key "

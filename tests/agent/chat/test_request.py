@@ -239,6 +239,7 @@ async def test_every_tool_choice_reaches_the_engine_as_tools_and_a_mode(
             "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "name": "sub"}]},
         },
         {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{}]}},
+        {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"type": []}]}},
     ],
 )
 async def test_a_choice_of_a_tool_that_is_not_there_is_refused(choice: Json) -> None:

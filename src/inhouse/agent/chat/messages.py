@@ -15,7 +15,7 @@ see.
 
 def check_order(messages: Sequence[Json]) -> None:
     """Tool messages answer the calls right before them, and every call is answered."""
-    open_calls: list[str] = []
+    open_calls: dict[str, None] = {}
     answered: set[str] = set()
     for index, message in enumerate(messages):
         role = message["role"]
@@ -24,14 +24,13 @@ def check_order(messages: Sequence[Json]) -> None:
             if call not in open_calls and call not in answered:
                 raise _unasked(index)
             answered.add(call)
-            if call in open_calls:
-                open_calls.remove(call)
+            open_calls.pop(call, None)
             continue
         if open_calls:
             break
         answered = set()
         if role == "assistant":
-            open_calls = [call["id"] for call in message.get("tool_calls") or ()]
+            open_calls = {call["id"]: None for call in message.get("tool_calls") or ()}
             _check_assistant(message, index)
     if open_calls:
         raise BadRequest(

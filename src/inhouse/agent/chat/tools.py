@@ -2,7 +2,7 @@
 tools, and `auto`, `none` or `required`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ from inhouse.agent.schemas import Subject, check_object, check_strict
 from inhouse.engines import abilities
 from inhouse.engines.text import Json
 from inhouse.errors import BadRequest
+
+ToolName = tuple[str, str]
+"""A tool's kind and its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,6 @@ def _choose_tool(tools: Sequence[Json], choice: str | Json | None) -> Choice:
     kind = choice["type"]
     if kind != "allowed_tools":
         return _only(tools, kind, choice[kind]["name"], ("tool_choice", "tools"))
-    allowed: list[Json] = []
     if not choice["allowed_tools"]["tools"]:
         raise BadRequest(
             "Invalid 'tool_choice.allowed_tools.tools': empty array. Expected an array with "
@@ -122,23 +124,27 @@ def _choose_tool(tools: Sequence[Json], choice: str | Json | None) -> Choice:
             param="tool_choice.allowed_tools.tools",
             code="empty_array",
         )
-    for index, given in enumerate(choice["allowed_tools"]["tools"]):
-        allowed += _find(tools, given, f"tool_choice.allowed_tools.tools[{index}]")
-    return Choice([tool for tool in tools if tool in allowed], choice["allowed_tools"]["mode"])
+    known = {(tool["type"], tool[tool["type"]]["name"]) for tool in tools}
+    allowed = {
+        _named(known, given, f"tool_choice.allowed_tools.tools[{index}]")
+        for index, given in enumerate(choice["allowed_tools"]["tools"])
+    }
+    shown = [tool for tool in tools if (tool["type"], tool[tool["type"]]["name"]) in allowed]
+    return Choice(shown, choice["allowed_tools"]["mode"])
 
 
-def _find(tools: Sequence[Json], given: Json, param: str) -> Sequence[Json]:
+def _named(known: Collection[ToolName], given: Json, param: str) -> ToolName:
+    """The kind and name of an allowed tool. BadRequest unless it is known."""
     kind = given.get("type")
     named = given.get(kind) if isinstance(kind, str) else None
     name = named.get("name") if isinstance(named, dict) else given.get("name")
-    found = [tool for tool in tools if tool["type"] == kind and tool[tool["type"]]["name"] == name]
-    if not found:
+    if not isinstance(kind, str) or not isinstance(name, str) or (kind, name) not in known:
         raise BadRequest(
             f"Invalid value for 'tool_choice': no {kind} named '{name}' was specified in the "
             "'tools' parameter.",
             param=param,
         )
-    return found
+    return kind, name
 
 
 def _only(tools: Sequence[Json], kind: str, name: str, params: tuple[str, str]) -> Choice:
