@@ -119,6 +119,16 @@ class Endpoints:
                     break
         raise failure
 
+    async def ask(self, path: str, body: Json) -> Json:
+        """POST to the server's root (`/tokenize`), and the whole answer. Raises `APIError`."""
+        reply = await self.post(path, msgspec.json.encode(body), root=True)
+        try:
+            return msgspec.json.decode(reply.first + await reply.response.read(), type=dict)
+        except (WireError, msgspec.DecodeError) as error:
+            raise Unavailable("The model's server broke off its answer.") from error
+        finally:
+            reply.response.close()
+
     async def get(self, path: str, *, root: bool = False) -> Json:
         """GET `{base}{path}` (`root`: at the server's root) from the first endpoint that answers
         200.

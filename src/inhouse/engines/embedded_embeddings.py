@@ -4,14 +4,12 @@ import asyncio
 import unicodedata
 from collections.abc import Sequence
 
-import msgspec
-
 from inhouse.engines.client_endpoints import Endpoints
+from inhouse.engines.embedded.line import Line
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedding_calls import context_overflow, embed
 from inhouse.engines.embeddings import Embeddings
 from inhouse.engines.queue import Turns
-from inhouse.engines.wire import Limits, Wire
 from inhouse.errors import BadRequest, ServerError
 
 _INPUTS = 32
@@ -19,7 +17,6 @@ _INPUTS = 32
 soon, large enough to keep all of the child's slots busy."""
 _IN_FLIGHT = 2
 """Calls of the child at once: one is worked on, the next one is there when it ends."""
-_LIMITS = Limits(connect=5.0, first_byte=600.0, idle=120.0)
 _BYTES_PER_TOKEN = 64
 """No vocabulary has tokens that are longer on average; a text longer than that is over the context
 without asking the tokenizer."""
@@ -48,8 +45,7 @@ class EmbeddedEmbeddings:
         self._context_length = context_length
         self._dimensions = dimensions
         self._wordpiece = wordpiece
-        self._wire = Wire(idle_connections=_IN_FLIGHT)
-        self._endpoints: Endpoints | None = None
+        self._line = Line(child, _IN_FLIGHT)
         self._turns = Turns(_IN_FLIGHT, length=length, wait_seconds=wait_seconds)
 
     async def embed(
@@ -83,7 +79,7 @@ class EmbeddedEmbeddings:
 
     async def close(self) -> None:
         """Close what connections are kept. The child is its owner's to stop."""
-        self._wire.close()
+        self._line.close()
 
     def _check(self, texts: Sequence[str]) -> None:
         """Refuse at once what is far over the context; the count that it tells is a lower bound."""
@@ -96,7 +92,7 @@ class EmbeddedEmbeddings:
         """The call of the child for the inputs from `start` on."""
         await self._turns.take(project=project, begun=start > 0)
         try:
-            endpoints = await self._ready()
+            endpoints = await self._line.ready()
             try:
                 part = texts[start : start + _INPUTS]
                 return await embed(endpoints, self._child.spec.path.stem, part)
@@ -110,30 +106,10 @@ class EmbeddedEmbeddings:
         """The engine's refusal does not say which input is over the context, nor always that one
         is."""
         for index, text in enumerate(texts[start : start + _INPUTS], start):
-            asked = msgspec.json.encode({"content": text, "add_special": True})
-            reply = await endpoints.post("/tokenize", asked, root=True)
-            try:
-                answer = msgspec.json.decode(reply.first + await reply.response.read())
-            finally:
-                reply.response.close()
+            answer = await endpoints.ask("/tokenize", {"content": text, "add_special": True})
             tokens = len(answer["tokens"])
             if tokens > self._context_length:
                 raise context_overflow(self._context_length, tokens, _param(texts, index))
-
-    async def _ready(self) -> Endpoints:
-        """The way to the child, once it can answer."""
-        if not self._child.ready:
-            await self._child.wait_ready()
-        if self._endpoints is None or self._endpoints.base_url != self._child.base_url:
-            self._endpoints = Endpoints(
-                [self._child.base_url],
-                api_key=self._child.key,
-                limits=_LIMITS,
-                retries=1,
-                probe_seconds=0,
-                wire=self._wire,
-            )
-        return self._endpoints
 
 
 def _decomposed(text: str) -> str:

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from inhouse.engines import abilities
 from inhouse.engines.client import ASSUMED, OpenAICompatible
 from inhouse.engines.client_endpoints import Endpoints
@@ -154,7 +152,7 @@ class Upstreams:
 async def tokenize(source: Source, model: str, text: str) -> list[int]:
     """Token ids by the upstream's own tokenizer (`/tokenize` of vLLM and llama-server)."""
     body = {"model": model, "prompt": text, "content": text, "add_special_tokens": False}
-    tokens = (await _ask(source, "/tokenize", body)).get("tokens")
+    tokens = (await source.endpoints.ask("/tokenize", body)).get("tokens")
     if not isinstance(tokens, list):
         raise _no_tokenizer(model)
     return [int(token) for token in tokens]
@@ -162,19 +160,11 @@ async def tokenize(source: Source, model: str, text: str) -> list[int]:
 
 async def detokenize(source: Source, model: str, ids: Sequence[int]) -> str:
     """Text of token ids by the upstream's own tokenizer."""
-    answer = await _ask(source, "/detokenize", {"model": model, "tokens": list(ids)})
+    answer = await source.endpoints.ask("/detokenize", {"model": model, "tokens": list(ids)})
     text = answer.get("prompt", answer.get("content"))
     if not isinstance(text, str):
         raise _no_tokenizer(model)
     return text
-
-
-async def _ask(source: Source, path: str, body: Json) -> Json:
-    reply = await source.endpoints.post(path, msgspec.json.encode(body), root=True)
-    try:
-        return msgspec.json.decode(reply.first + await reply.response.read(), type=dict)
-    finally:
-        reply.response.close()
 
 
 def _no_tokenizer(model: str) -> BadRequest:

@@ -19,16 +19,14 @@ from inhouse.engines.client import send
 from inhouse.engines.client_deltas import Deltas
 from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.client_errors import context_overflow
+from inhouse.engines.embedded.line import Line
 from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.embedded.requests import Part, Plan, plan
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedded.template import Template
 from inhouse.engines.text import Delta, Finish, Json, TextCall, Usage
-from inhouse.engines.wire import Limits, Wire
 from inhouse.errors import Unavailable
 
-_LIMITS = Limits(connect=5.0, first_byte=600.0, idle=120.0)
-"""A prompt of thousands of tokens takes minutes on a small machine."""
 _LAST_BREATH = 1.0
 """Seconds in which a child that is dying is gone."""
 _COMPILED = ("tools", "response_format", "guided_json", "guided_grammar", "guided_choice")
@@ -54,9 +52,7 @@ class EmbeddedText:
 
     def __init__(self, child: Child, *, wait_seconds: float = 60.0) -> None:
         self._child = child
-        self._wait_seconds = wait_seconds
-        self._wire = Wire(idle_connections=child.spec.parallel)
-        self._endpoints: Endpoints | None = None
+        self._line = Line(child, child.spec.parallel, wait_seconds=wait_seconds)
         self._template: Template | None = None
         self._able = _ABLE | ({abilities.VISION} if child.spec.mmproj else set[str]())
 
@@ -85,7 +81,7 @@ class EmbeddedText:
                 yield batch
 
     async def _generate(self, call: TextCall) -> Batches:
-        endpoints = await self._ready()
+        endpoints = await self._line.ready()
         planned = await _planned(call, await self.template())
         if call.body.get("max_tokens") == 0:
             yield await self._nothing(planned)
@@ -98,12 +94,12 @@ class EmbeddedText:
 
     async def close(self) -> None:
         """Close what connections are kept. The child is its owner's to stop."""
-        self._wire.close()
+        self._line.close()
 
     async def template(self) -> Template:
         """What the model's chat template takes; asked once per child."""
         if self._template is None:
-            endpoints = await self._ready()
+            endpoints = await self._line.ready()
             props = await endpoints.get("/props", root=True)
             self._template = Template.read(props, await endpoints.get("/models"))
         return self._template
@@ -137,6 +133,9 @@ class EmbeddedText:
             batches = numbered(batches, part.first)
         return with_calls(batches) if planned.reads_calls else batches
 
+    async def _ask(self, path: str, body: Json) -> Json:
+        return await (await self._line.ready()).ask(path, body)
+
     async def _nothing(self, planned: Plan) -> Sequence[Delta]:
         """The answer to a call for no tokens: the prompt is only counted."""
         context = (await self.template()).context
@@ -156,29 +155,6 @@ class EmbeddedText:
         if prompt is None:
             prompt = (await self._ask("/apply-template", body))["prompt"]
         return len(prompt) if isinstance(prompt, list) else len(await self.tokenize(prompt))
-
-    async def _ready(self) -> Endpoints:
-        """The way to the child, once it can answer."""
-        if not self._child.ready:
-            await self._child.wait_ready(self._wait_seconds)
-        if self._endpoints is None or self._endpoints.base_url != self._child.base_url:
-            self._endpoints = Endpoints(
-                [self._child.base_url],
-                api_key=self._child.key,
-                limits=_LIMITS,
-                retries=1,
-                probe_seconds=0,
-                wire=self._wire,
-            )
-        return self._endpoints
-
-    async def _ask(self, path: str, body: Json) -> Json:
-        endpoints = await self._ready()
-        reply = await endpoints.post(path, msgspec.json.encode(body), root=True)
-        try:
-            return msgspec.json.decode(reply.first + await reply.response.read())
-        finally:
-            reply.response.close()
 
 
 async def _planned(call: TextCall, template: Template) -> Plan:
