@@ -24,6 +24,8 @@ _LONGEST_CONTEXT = 8192
 _CACHE_SHARE = 16
 """The prompt cache of a model may take one part in this many of the memory budget."""
 _CACHE_MIB = 512
+_TOO_LARGE_ID = 2**31
+"""llama.cpp cuts larger ids off to other ones."""
 
 
 def memory_budget(settings: Settings) -> int:
@@ -121,13 +123,11 @@ class _Resident:
 
     async def detokenize(self, ids: Sequence[int]) -> str:
         try:
-            return await self._text.detokenize(ids)
+            if all(0 <= each < _TOO_LARGE_ID for each in ids):
+                return await self._text.detokenize(ids)
         except ServerError:  # what llama.cpp says to ids beyond its vocabulary
-            raise BadRequest(
-                "Invalid 'input': not all of its token ids are of this model.",
-                param="input",
-                code="invalid_token_ids",
-            ) from None
+            pass
+        raise BadRequest("Not all of the token ids are of this model.", code="invalid_token_ids")
 
     async def count_chat(self, body: Json) -> int:
         return await self._text.count_chat(body)

@@ -14,6 +14,8 @@ from inhouse.errors import BadRequest
 DEFAULT_MAX_TOKENS = 16
 _DEFAULT_PROMPT = "<|endoftext|>"
 _MAX_PROMPTS = 2048
+_TOO_LARGE_ID = 2**31
+"""Engines hold an id in 32 bits; some cut larger ones off to other ids."""
 
 Detokenize = Callable[[Sequence[int]], Awaitable[str]]
 """The text of ids of the model's own tokenizer."""
@@ -61,6 +63,12 @@ async def plan(body: Json, able: frozenset[str], detokenize: Detokenize) -> Plan
         text: str | None = None
         if isinstance(prompt, str):
             text = prompt
+        elif not all(0 <= each < _TOO_LARGE_ID for each in prompt):
+            raise BadRequest(
+                "Invalid 'prompt': not all of its token ids are of this model.",
+                param="prompt",
+                code="invalid_token_ids",
+            )
         elif needs_text or not ids_pass:
             text = await detokenize(prompt)
         calls.append({**base, "prompt": (prompt if ids_pass else text) or _DEFAULT_PROMPT})
