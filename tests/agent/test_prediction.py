@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,3 +63,18 @@ async def test_where_no_tokenizer_is_offered_words_are_compared() -> None:
     events = take(engine, TextCall("chat", {"messages": []}), Usage(), FrozenClock())
     seen = [e async for batch in compared(events, "The dog sleeps.", none) for e in batch]
     assert seen[-2] == Predicted(accepted=3, rejected=1)
+
+
+@pytest.mark.parametrize("prediction", ["abcd", "a" * 1000])
+async def test_a_prediction_longer_than_the_context_is_refused_before_the_model_is_asked(
+    prediction: str,
+) -> None:
+    async def letters(text: str) -> list[int]:
+        return [ord(letter) for letter in text]
+
+    engine = Scripted(answer("a"))
+    events = take(engine, TextCall("chat", {"messages": []}), Usage(), FrozenClock())
+    with pytest.raises(BadRequest) as caught:
+        await anext(compared(events, prediction, letters, context_length=3))
+    assert caught.value.param == "prediction.content"
+    assert engine.calls == []

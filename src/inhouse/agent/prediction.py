@@ -6,9 +6,14 @@ from contextlib import aclosing
 
 from inhouse.agent.turn import Event, Events, Predicted
 from inhouse.engines.text import Text, Usage
-from inhouse.errors import APIError
+from inhouse.errors import APIError, BadRequest
 
 _WORDS = re.compile(r"\s*(?:\w+|[^\w\s])")
+
+_LONGEST = 131_072
+"""Tokens of a prediction, where the model's context is not known."""
+_CHARACTERS_PER_TOKEN = 64
+"""More than any vocabulary's tokens have on average."""
 
 Tokenize = Callable[[str], Awaitable[Sequence[int]]]
 """The model's own tokenizer."""
@@ -31,25 +36,44 @@ def common(output: Sequence[Hashable], prediction: Sequence[Hashable]) -> int:
     return len(prediction) - row.bit_count()
 
 
-async def compared(events: Events, prediction: str, tokenize: Tokenize) -> Events:
+async def compared(
+    events: Events, prediction: str, tokenize: Tokenize, context_length: int | None = None
+) -> Events:
     """The turn's batches, with a `Predicted` before the usage: tokens of the prediction that the
     output has and that it lacks, over all choices.
+
+    Raises BadRequest before the first batch for a prediction that no output could be as long as.
     """
     texts: dict[int, list[str]] = {}
     async with aclosing(events):
+        expected = await _expected(prediction, tokenize, context_length or _LONGEST)
         async for batch in events:
             out: list[Event] = []
             for event in batch:
                 if isinstance(event, Text):
                     texts.setdefault(event.choice, []).append(event.text)
                 elif isinstance(event, Usage):
-                    out.append(await _predicted(texts, prediction, tokenize))
+                    out.append(await _predicted(texts, expected, tokenize))
                 out.append(event)
             yield out
 
 
-async def _predicted(texts: dict[int, list[str]], prediction: str, tokenize: Tokenize) -> Predicted:
-    expected = await _tokens(prediction, tokenize)
+async def _expected(prediction: str, tokenize: Tokenize, most: int) -> Sequence[Hashable]:
+    """The prediction's tokens, at most `most`: comparing takes their number times the output's."""
+    if len(prediction) <= most * _CHARACTERS_PER_TOKEN:
+        tokens = await _tokens(prediction, tokenize)
+        if len(tokens) <= most:
+            return tokens
+    raise BadRequest(
+        f"Invalid 'prediction.content': it is over the model's context of {most} tokens.",
+        param="prediction.content",
+        code="string_above_max_length",
+    )
+
+
+async def _predicted(
+    texts: dict[int, list[str]], expected: Sequence[Hashable], tokenize: Tokenize
+) -> Predicted:
     accepted = 0
     for pieces in texts.values():
         accepted += common(await _tokens("".join(pieces), tokenize), expected)

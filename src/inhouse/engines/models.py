@@ -27,6 +27,9 @@ __all__ = ["Load", "Model", "Models"]
 
 _LOG = logging.getLogger(__name__)
 _DISCOVERY_SECONDS = 5.0
+_MOST_NAMES = 10_000
+_LONGEST_NAME = 256
+"""Names that are remembered with what they mean: this many, none longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Models:
                 found = self._look_up(name)
             if found is None:
                 raise _not_found(name)
-            if len(self._found) < 10_000:  # names come from clients
+            if len(self._found) < _MOST_NAMES and len(name) <= _LONGEST_NAME:  # from clients
                 self._found[name] = found
         return found
 

@@ -47,6 +47,7 @@ def refusal(**body: Any) -> tuple[str, str | None, str | None]:
         ({"function_call": "auto"}, "function_call", "when 'functions' are specified"),
         ({"max_tokens": 1, "max_completion_tokens": 1}, "max_tokens", "at the same time"),
         ({"logit_bias": {"hello": 1}}, "logit_bias", "Invalid key in 'logit_bias': hello"),
+        ({"messages": [USER] * 2049}, "messages", "maximum length 2048"),
         ({"stop": ""}, "stop", "empty string"),
         ({"stop": ["a", ""]}, "stop[1]", "empty string"),
         ({"tools": []}, "tools", "empty array"),

@@ -9,6 +9,8 @@ from inhouse.agent.schemas import Subject, check_strict
 from inhouse.engines.text import Json
 from inhouse.errors import BadRequest
 
+_MAX_MESSAGES = 2048
+
 
 async def engine_body(body: Json, able: frozenset[str], image: messages.Image) -> Json:
     """The body that an engine with the abilities `able` gets.
@@ -25,6 +27,13 @@ async def engine_body(body: Json, able: frozenset[str], image: messages.Image) -
 
 def check(body: Json) -> None:
     """The rules between parameters, in the order in which the client wrote them."""
+    if len(body["messages"]) > _MAX_MESSAGES:
+        raise BadRequest(
+            f"Invalid 'messages': array too long. Expected an array with maximum length "
+            f"{_MAX_MESSAGES}, but got an array with length {len(body['messages'])} instead.",
+            param="messages",
+            code="array_above_max_length",
+        )
     messages.check_order(body["messages"])
     done: set[object] = set()
     for name, value in body.items():

@@ -25,7 +25,8 @@ async def create(ctx: Context, body: Json) -> Result:
     call = TextCall("chat", asked, scope.project or "", scope.priority, scope.deadline)
     events = take(engine, call, scope.usage, ctx.clock)
     if (prediction := request.prediction_text(body)) is not None:
-        events = compared(events, prediction, partial(ctx.models.tokenize, model))
+        tokenize = partial(ctx.models.tokenize, model)
+        events = compared(events, prediction, tokenize, model.context_length)
     telling = encode.Telling(
         head=encode.Head(
             ctx.ids("chatcmpl-"),
