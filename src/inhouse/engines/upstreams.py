@@ -14,7 +14,7 @@ from inhouse.engines.model import Model
 from inhouse.engines.text import Json
 from inhouse.engines.wire import Limits
 from inhouse.errors import APIError, BadRequest
-from inhouse.settings import Upstream
+from inhouse.settings import SettingsError, Upstream
 
 _LOG = logging.getLogger(__name__)
 _REFRESH_SECONDS = 60.0
@@ -44,7 +44,10 @@ class Source:
             retries=settings.retries,
         )
         self._able = ABLE if settings.abilities is None else frozenset(settings.abilities)
-        self._fields = FieldMap(settings.fields)
+        try:
+            self._fields = FieldMap(settings.fields)
+        except ValueError as error:
+            raise SettingsError(f"upstream {settings.name}: {error}") from error
         self._text: dict[str, OpenAICompatible] = {}
 
     def text(self, name: str) -> OpenAICompatible:
