@@ -62,6 +62,26 @@ def test_nearly_every_constraint_of_the_document_has_its_place() -> None:
 
 
 @needs_document
+def test_nearly_every_limit_of_the_document_is_applied() -> None:
+    """Limits, by keyword: to have a place is not enough."""
+    _, constraints = made()
+    reachable = {
+        leaf.label
+        for key, _, operation in operations(constraints.published)
+        for schema in bodies(operation)
+        for leaf in constraints.leaves.reachable(schema, key)
+    }
+    said = {(label, keyword) for (_, keyword), by in constraints._said.items() for label in by}
+    said |= {(label, "minimum") for label, keyword in said if keyword == "exclusiveMinimum"}
+    table = (SHARED / "constraints.tsv").read_text().splitlines()[1:]
+    rows = [row.split("\t")[:2] for row in table]
+    limits = [row for row in rows if row[0] in reachable and row[1] not in ("default", "format")]
+    lost = [row for row in limits if tuple(row) not in said]
+    assert len(limits) > 400
+    assert len(lost) / len(limits) <= 0.01, lost
+
+
+@needs_document
 def test_the_document_hardly_contradicts_itself() -> None:
     _, constraints = made()
     assert len(constraints.conflicts) <= 1, constraints.conflicts
