@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache
 
 import uvicorn
 from prometheus_client import start_http_server
@@ -28,7 +29,7 @@ def edge(services: Services) -> Edge:
         metrics=services.metrics,
         clock=services.clock,
         ids=services.ids,
-        plain=Plain(services.access, services.metrics, services.health, services.openapi),
+        plain=Plain(services.access, services.metrics, services.health, cache(services.openapi)),
         max_body_bytes=settings.max_body_bytes,
         loopback_only=settings.no_auth,
     )

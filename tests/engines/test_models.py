@@ -237,6 +237,21 @@ async def test_a_deleted_model_is_gone_with_its_weights_and_its_process(bench: B
         await models.delete("plain")
 
 
+async def test_weights_in_a_shared_cache_stay_when_a_model_is_deleted(
+    bench: Bench, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shared = tmp_path_factory.mktemp("shared")
+    weights = shared / "plain" / "x.gguf"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    await bench.put("plain")
+    models = await bench.models(models=shared)
+    await models.delete("plain")
+    assert weights.exists()
+    with pytest.raises(NotFound):
+        await models.resolve("plain")
+
+
 async def test_a_model_that_was_pulled_anew_is_loaded_anew(bench: Bench) -> None:
     await bench.put("plain")
     models = await bench.models()
@@ -263,7 +278,7 @@ async def test_what_an_upstream_lists_is_listed_and_resolved(
     models = await bench.models(Upstream(name="gpu", base_urls=(upstream.url,)))
     found = await models.resolve("qwen")
     assert (found.owned_by, found.created, found.context_length) == ("them", 7, 99)
-    assert (found.engine, found.source, found.deletable) == ("upstream", "upstream:gpu", False)
+    assert (found.engine, found.source) == ("upstream", "upstream:gpu")
     assert await ids(models) == ["qwen"]
     with pytest.raises(PermissionDenied):
         await models.delete("qwen")

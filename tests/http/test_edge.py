@@ -275,6 +275,8 @@ async def test_a_client_request_id_must_be_short_and_ascii() -> None:
         ({"host": "attacker.example"}, 403),
         ({"host": "127.0.0.1", "origin": "https://attacker.example"}, 403),
         ({"host": "127.0.0.1", "origin": "http://localhost:3000"}, 200),
+        ({"host": "LOCALHOST", "origin": "http://[::1]:3000"}, 200),
+        ({"host": "localhost.attacker.example"}, 403),
     ],
 )
 async def test_without_authentication_only_loopback_names_pass(

@@ -268,6 +268,19 @@ async def test_usage_comes_in_a_chunk_of_its_own_if_asked(ask: Any) -> None:
     assert (await refused(ask(stream_options={"include_usage": True}))).param == "stream_options"
 
 
+@parameter("stream_options")
+async def test_obfuscation_pads_what_is_said_and_changes_nothing_else(
+    ask: Any, engine: Scripted
+) -> None:
+    engine.script = answer("a", "a much longer piece than the first")
+    stream = await ask(stream=True, stream_options={"include_obfuscation": True})
+    told = await chunks(stream)
+    said = [chunk.choices[0].delta.content or "" for chunk in told]
+    assert "".join(said) == "aa much longer piece than the first"
+    assert all(chunk.obfuscation for chunk in told)
+    assert len(told[1].obfuscation) != len(told[2].obfuscation)
+
+
 @parameter("modalities")
 async def test_text_is_the_only_modality(ask: Any) -> None:
     await ask(modalities=["text"])

@@ -56,6 +56,9 @@ async def test_a_list_is_of_one_model_or_with_all_the_metadata(client: AsyncOpen
     other = await stored(client, model="plain", metadata={"team": "red", "run": "2"})
     listed = client.chat.completions.list
     assert [each.id async for each in listed(model="plain")] == [other.id]
+    assert other.id not in {each.id async for each in listed(model="gpt-4o")}
+    assert [each async for each in listed(model="gpt-4o")]
+    assert [each async for each in listed(model="long-gone")] == []
     assert [each.id async for each in listed(metadata={"team": "red", "run": "1"})] == [one.id]
     assert [each.id async for each in listed(metadata={"team": "blue"})] == []
 

@@ -183,6 +183,8 @@ async def test_usage_comes_in_a_chunk_of_its_own_if_asked(ask: Any) -> None:
     assert all(chunk.usage is None for chunk in others)
     assert (last.choices, last.usage.total_tokens) == ([], 4)
     assert (await refused(ask(stream_options={"include_usage": True}))).param == "stream_options"
+    error = await refused(ask(stream=True, stream_options={"include_obfuscation": True}))
+    assert error.param == "stream_options.include_obfuscation"
 
 
 @parameter("suffix")

@@ -4,6 +4,7 @@ from functools import partial
 
 from inhouse.agent.completions import encode, request, turns
 from inhouse.agent.models import fingerprint, text_engine
+from inhouse.agent.parameters import unsupported
 from inhouse.context import Context
 from inhouse.operations import Json, Result, Stream, operation
 
@@ -24,6 +25,9 @@ async def create(ctx: Context, body: Json) -> Result:
         "system_fingerprint": fingerprint(model),
     }
     if body.get("stream"):
-        include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        options = body.get("stream_options") or {}
+        if options.get("include_obfuscation"):  # its chunks have no field for it
+            raise unsupported("stream_options.include_obfuscation")
+        include_usage = bool(options.get("include_usage"))
         return Stream(encode.chunks(events, plan, head, include_usage=include_usage))
     return await encode.completion(events, plan, head)

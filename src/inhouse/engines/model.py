@@ -10,7 +10,7 @@ class Model:
 
     `abilities` are names of `engines.abilities`; `context_length` is in tokens (None: unknown);
     `dimensions` is the size of its vectors. `engine` says what runs it and `source` where it comes
-    from; `deletable` whether `DELETE /models/{id}` may remove it.
+    from.
     """
 
     id: str
@@ -21,4 +21,3 @@ class Model:
     source: str
     context_length: int | None = None
     dimensions: int | None = None
-    deletable: bool = False

@@ -143,7 +143,11 @@ class Models:
             return await running.detokenize(ids)
 
     async def delete(self, name: str) -> None:
-        """Remove a model and its weights. NotFound; PermissionDenied for an upstream's model."""
+        """Remove a model. NotFound; PermissionDenied for an upstream's model.
+
+        Its weights go too where the model cache is the data folder's own: another one may be
+        shared with other servers.
+        """
         await self._fresh()
         entry = self._entries.get(name)
         if entry is None:
@@ -155,7 +159,9 @@ class Models:
             raise NotFound(f"The model '{name}' does not exist", code="model_not_found")
         await self._store.remove(name)
         await self._fresh()
-        await asyncio.to_thread(shutil.rmtree, self._settings.models / name, ignore_errors=True)
+        cache = self._settings.models
+        if cache.is_relative_to(self._settings.data):
+            await asyncio.to_thread(shutil.rmtree, cache / name, ignore_errors=True)
 
     def loads(self) -> "list[Load]":
         """How busy the models are that were asked for."""

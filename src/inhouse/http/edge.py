@@ -266,15 +266,20 @@ _NO_CACHE = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
 def _check_host(head: Head) -> None:
-    host = (head.header(b"host") or "").lower()
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     origin = head.header(b"origin")
-    foreign = origin is not None and origin.partition("://")[2].partition(":")[0] not in _LOOPBACK
-    if name not in _LOOPBACK or foreign:
+    foreign = origin is not None and _name(origin.partition("://")[2]) not in _LOOPBACK
+    if foreign or _name(head.header(b"host") or "") not in _LOOPBACK:
         raise PermissionDenied(
             "This server runs without authentication and answers only to loopback host names.",
             code="host_not_allowed",
         )
+
+
+def _name(host: str) -> str:
+    """The name or address of `host`, `host:port` or `[address]:port`."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
 
 
 def _defect(request_id: str) -> ServerError:

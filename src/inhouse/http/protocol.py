@@ -41,6 +41,9 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(b"400 Bad Request", BadRequest(msg, code="invalid_http_request"))
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: what no operation takes is answered as the plain request that it is too."""
+
     def _refuse(self, status: bytes, error: APIError) -> None:
         """Answer and close: nobody knows where the next request would begin."""
         body = frames.body(error.envelope())

@@ -79,5 +79,4 @@ class Entry:
             source=self.source,
             context_length=self.context_length,
             dimensions=self.dimensions,
-            deletable=True,
         )

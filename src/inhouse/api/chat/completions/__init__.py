@@ -1,13 +1,16 @@
 """client.chat.completions"""
 
+from contextlib import suppress
 from functools import partial
 
 from inhouse.agent.chat import encode, request, stored
 from inhouse.agent.models import fingerprint, text_engine
+from inhouse.agent.obfuscation import obfuscated
 from inhouse.agent.prediction import compared
 from inhouse.agent.turn import take
 from inhouse.context import Context
 from inhouse.engines.text import TextCall
+from inhouse.errors import NotFound
 from inhouse.fetch import read_image
 from inhouse.operations import Json, Result, Stream, operation
 from inhouse.stores.page import Page
@@ -27,6 +30,7 @@ async def create(ctx: Context, body: Json) -> Result:
     if (prediction := request.prediction_text(body)) is not None:
         tokenize = partial(ctx.models.tokenize, model)
         events = compared(events, prediction, tokenize, model.context_length)
+    options = body.get("stream_options") or {}
     telling = encode.Telling(
         head=encode.Head(
             ctx.ids("chatcmpl-"),
@@ -36,11 +40,12 @@ async def create(ctx: Context, body: Json) -> Result:
             request.service_tier(body),
         ),
         legacy=bool(body.get("functions")),
-        include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+        include_usage=bool(options.get("include_usage")),
         keep=stored.keeper(ctx.chats, scope, body) if body.get("store") else None,
     )
     if body.get("stream"):
-        return Stream(encode.chunks(events, telling))
+        chunks = encode.chunks(events, telling)
+        return Stream(obfuscated(chunks) if options.get("include_obfuscation") else chunks)
     return await encode.completion(events, telling)
 
 
@@ -52,15 +57,17 @@ async def retrieve(ctx: Context, completion_id: str) -> Json:
 
 @operation("GET /chat/completions", permission="chat.completions.read")
 async def list(ctx: Context, query: Json) -> Json:  # noqa: A001 - the SDK's name
-    """Stored completions, oldest first unless asked otherwise."""
+    """Stored completions, oldest first unless asked otherwise; of one model, also by an alias."""
     page = Page(
         after=query.get("after"),
         limit=query.get("limit") or 20,
         order=query.get("order") or "asc",
     )
-    found = await ctx.chats.list(
-        ctx.scope, page, model=query.get("model"), metadata=query.get("metadata")
-    )
+    name = query.get("model")
+    if name is not None:
+        with suppress(NotFound):  # completions outlive their models
+            name = (await ctx.models.resolve(name)).id
+    found = await ctx.chats.list(ctx.scope, page, model=name, metadata=query.get("metadata"))
     return found.body()
 
 
