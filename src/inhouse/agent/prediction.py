@@ -5,15 +5,13 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 
 from inhouse.agent.turn import Event, Events, Predicted
-from inhouse.engines.text import Text, Usage
+from inhouse.engines.text import CHARACTERS_PER_TOKEN, Text, Usage
 from inhouse.errors import APIError, BadRequest
 
 _WORDS = re.compile(r"\s*(?:\w+|[^\w\s])")
 
 _LONGEST = 131_072
 """Tokens of a prediction, where the model's context is not known."""
-_CHARACTERS_PER_TOKEN = 64
-"""More than any vocabulary's tokens have on average."""
 
 Tokenize = Callable[[str], Awaitable[Sequence[int]]]
 """The model's own tokenizer."""
@@ -60,7 +58,7 @@ async def compared(
 
 async def _expected(prediction: str, tokenize: Tokenize, most: int) -> Sequence[Hashable]:
     """The prediction's tokens, at most `most`: comparing takes their number times the output's."""
-    if len(prediction) <= most * _CHARACTERS_PER_TOKEN:
+    if len(prediction) <= most * CHARACTERS_PER_TOKEN:
         tokens = await _tokens(prediction, tokenize)
         if len(tokens) <= most:
             return tokens

@@ -10,6 +10,7 @@ from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedding_calls import context_overflow, embed
 from inhouse.engines.embeddings import Embeddings
 from inhouse.engines.queue import Turns
+from inhouse.engines.text import CHARACTERS_PER_TOKEN
 from inhouse.errors import BadRequest, ServerError
 
 _INPUTS = 32
@@ -17,9 +18,6 @@ _INPUTS = 32
 soon, large enough to keep all of the child's slots busy."""
 _IN_FLIGHT = 2
 """Calls of the child at once: one is worked on, the next one is there when it ends."""
-_BYTES_PER_TOKEN = 64
-"""No vocabulary has tokens that are longer on average; a text longer than that is over the context
-without asking the tokenizer."""
 
 
 class EmbeddedEmbeddings:
@@ -84,8 +82,8 @@ class EmbeddedEmbeddings:
     def _check(self, texts: Sequence[str]) -> None:
         """Refuse at once what is far over the context; the count that it tells is a lower bound."""
         for index, text in enumerate(texts):
-            if len(text) > self._context_length * _BYTES_PER_TOKEN:
-                tokens = len(text) // _BYTES_PER_TOKEN
+            if len(text) > self._context_length * CHARACTERS_PER_TOKEN:
+                tokens = len(text) // CHARACTERS_PER_TOKEN
                 raise context_overflow(self._context_length, tokens, _param(texts, index))
 
     async def _part(self, texts: Sequence[str], start: int, project: str) -> Embeddings:

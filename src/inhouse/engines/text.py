@@ -74,6 +74,11 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 Delta = Text | Reasoning | Refusal | ToolCall | Finish | Usage
 
 
+CHARACTERS_PER_TOKEN = 64
+"""No vocabulary has tokens that are longer on average: a text longer than that is over a context
+without asking a tokenizer."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextCall:
     """A call of a text model.

@@ -469,6 +469,19 @@ async def test_a_prompt_over_the_context_is_refused(engine: EmbeddedText, *, str
     assert caught.value.code == "context_length_exceeded"
 
 
+@pytest.mark.parametrize("kind", ["chat", "completion"])
+async def test_a_huge_prompt_costs_the_child_nothing(
+    engine: EmbeddedText, shared: Child, kind: Any
+) -> None:
+    huge = "word " * 2_000_000
+    body = {"prompt": huge} if kind == "completion" else {"messages": [{**ASK[0], "content": huge}]}
+    before = used_seconds(shared)
+    with pytest.raises(BadRequest) as caught:
+        await hear(engine, kind, **body)
+    assert caught.value.code == "context_length_exceeded"
+    assert used_seconds(shared) - before < 0.2
+
+
 async def test_an_answer_ends_where_the_context_ends(engine: EmbeddedText) -> None:
     prompt = "one two three " * 160
     heard = await hear(engine, "completion", prompt=prompt, max_tokens=400, ignore_eos=True)
@@ -476,18 +489,18 @@ async def test_an_answer_ends_where_the_context_ends(engine: EmbeddedText) -> No
     assert heard.usage.input + heard.usage.output <= CONTEXT
 
 
+def used_seconds(child: Child) -> float:
+    """How much CPU the child has used."""
+    assert child.pid
+    fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def busy_seconds(child: Child, seconds: float) -> float:
     """How much CPU the child uses in so many seconds."""
-    assert child.pid
-    path = Path(f"/proc/{child.pid}/stat")
-
-    def used() -> float:
-        fields = path.read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    before = used()
+    before = used_seconds(child)
     await asyncio.sleep(seconds)
-    return used() - before
+    return used_seconds(child) - before
 
 
 async def test_closing_the_iterator_stops_the_generation(

@@ -7,11 +7,11 @@ here.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from inhouse.engines.client_fields import FieldMap
 from inhouse.engines.embedded.constraints import Constraint, constrain
 from inhouse.engines.embedded.prompts import render
+from inhouse.engines.embedded.sizes import prompts
 from inhouse.engines.embedded.template import Template
 from inhouse.engines.text import Json, TextCall
 from inhouse.errors import BadRequest
@@ -122,7 +122,7 @@ def _native_tools(body: Json, asked: Json, constraint: Constraint) -> None:
 
 def _parts(body: Json, n: int, slots: int, *, legacy: bool) -> Iterator[Part]:
     first = 0
-    for prompt in _prompts(body["prompt"]) if legacy else [None]:
+    for prompt in prompts(body["prompt"]) if legacy else [None]:
         left = n
         while left:
             choices = min(left, slots)
@@ -136,12 +136,3 @@ def _parts(body: Json, n: int, slots: int, *, legacy: bool) -> Iterator[Part]:
             yield Part(own, first, choices)
             first += choices
             left -= choices
-
-
-def _prompts(prompt: Any) -> Sequence[str | Sequence[int]]:
-    """A legacy prompt as a list of prompts, each text or token ids."""
-    if isinstance(prompt, str):
-        return [prompt]
-    if not prompt:
-        raise BadRequest("Invalid 'prompt': it is empty.", param="prompt")
-    return [prompt] if isinstance(prompt[0], int) else prompt

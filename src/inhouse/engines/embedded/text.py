@@ -22,6 +22,7 @@ from inhouse.engines.client_errors import context_overflow
 from inhouse.engines.embedded.line import Line
 from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.embedded.requests import Part, Plan, plan
+from inhouse.engines.embedded.sizes import check_size
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedded.template import Template
 from inhouse.engines.text import Delta, Finish, Json, TextCall, Usage
@@ -82,7 +83,9 @@ class EmbeddedText:
 
     async def _generate(self, call: TextCall) -> Batches:
         endpoints = await self._line.ready()
-        planned = await _planned(call, await self.template())
+        template = await self.template()
+        check_size(call, template.context)
+        planned = await _planned(call, template)
         if call.body.get("max_tokens") == 0:
             yield await self._nothing(planned)
             return
@@ -115,7 +118,10 @@ class EmbeddedText:
 
     async def prompt(self, body: Json) -> str:
         """The prompt that a chat request becomes, tools and all."""
-        part = plan(TextCall("chat", {**body, "n": 1}), await self.template()).parts[0]
+        call = TextCall("chat", {**body, "n": 1})
+        template = await self.template()
+        check_size(call, template.context)
+        part = (await _planned(call, template)).parts[0]
         return (await self._ask("/apply-template", part.body))["prompt"]
 
     async def count_chat(self, body: Json) -> int:
