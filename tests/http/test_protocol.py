@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -22,11 +23,30 @@ async def _app(_scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+class Impatient(Protocol):
+    """Waits a fifth of a second for a head."""
+
+    head_seconds = 0.2
+
+
 @pytest.fixture
 async def port() -> AsyncGenerator[int]:
     """The port of a server that tells the size of what it is sent."""
+    async with _serving(Protocol) as port:
+        yield port
+
+
+@pytest.fixture
+async def impatient() -> AsyncGenerator[int]:
+    """The port of one that does not wait long for a head."""
+    async with _serving(Impatient) as port:
+        yield port
+
+
+@asynccontextmanager
+async def _serving(protocol: type[Protocol]) -> AsyncGenerator[int]:
     config = uvicorn.Config(
-        _app, port=0, http=Protocol, ws="none", lifespan="off", log_config=None, access_log=False
+        _app, port=0, http=protocol, ws="none", lifespan="off", log_config=None, access_log=False
     )
     config.load()
     server = uvicorn.Server(config)
@@ -51,7 +71,29 @@ async def _said(port: int, *pieces: bytes) -> bytes:
         pass
     finally:
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
     return said
+
+
+async def test_a_head_that_does_not_come_to_its_end_is_timed_out(impatient: int) -> None:
+    said = await _said(impatient, b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+    assert said.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_connection_that_says_nothing_is_closed(impatient: int) -> None:
+    assert await _said(impatient) == b""
+
+
+async def test_a_connection_with_a_request_is_kept_for_the_next_one(impatient: int) -> None:
+    one = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    for _ in range(3):
+        writer.write(one)
+        assert (await reader.readuntil(b"\r\n0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        await asyncio.sleep(0.25)
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_head_without_end_is_refused(port: int) -> None:
