@@ -3,7 +3,9 @@
 `asyncio.Protocol` and httptools on both sides, one pooled upstream connection per request, no
 check, no key, no JSON. What `gateway.py` measures is compared with the CPU time that this takes.
 
-    python benchmarks/floor.py PORT UPSTREAM_PORT
+    python -m benchmarks.floor UPSTREAM_PORT
+
+The first line of output is the port that it listens on.
 """
 
 import asyncio
@@ -120,14 +122,15 @@ class Client(asyncio.Protocol):
         upstream.send(self, data)
 
 
-async def main(port: int, upstream_port: int) -> None:
+async def main(upstream_port: int) -> None:
     """Serve until the process is ended."""
     pool: deque[Upstream] = deque()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Client(pool, upstream_port), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Client(pool, upstream_port), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(main(int(sys.argv[1])))

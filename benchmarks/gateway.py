@@ -12,24 +12,19 @@ all requests.
 import argparse
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks import servers
 from benchmarks.load import cpu_seconds, load, request, rss_bytes
 
-HERE = Path(__file__).parent
-KEY = "sk-benchmark-0123456789abcdef"
 CONNECTIONS = 16
 SHORT, LONG = 16, 1016
+"""Chunks of the upstreams' answers; what a chunk costs is the difference over the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,68 +37,20 @@ class Target:
 
 
 @contextmanager
-def process(*command: str, **env: str) -> Generator[subprocess.Popen[str]]:
-    """A process of ours; ended with the block."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **env}
-    ) as running:
-        try:
-            yield running
-        finally:
-            running.terminate()
+def floor(upstream_port: int) -> Generator[Target]:
+    """The floor in front of an upstream."""
+    with servers.process("benchmarks.floor", str(upstream_port)) as running:
+        yield Target("floor", int(servers.line(running)), running.pid)
 
 
-def first_line(running: subprocess.Popen[str], start: str = "") -> str:
-    """The first line of output that begins with `start`."""
-    assert running.stdout is not None
-    for line in running.stdout:
-        if line.startswith(start):
-            return line.strip()
-    raise RuntimeError("the process ended early")
-
-
-def upstream(stack: ExitStack, chunks: int) -> int:
-    """Start a scripted upstream whose answers have `chunks` pieces; its port."""
-    command = [sys.executable, "-m", "inhouse.engines.scripted_server", "--chunks", str(chunks)]
-    url = first_line(stack.enter_context(process(*command, "--separate")))
-    return int(url.rpartition(":")[2].partition("/")[0])
-
-
-def floor(stack: ExitStack, upstream_port: int, port: int) -> Target:
-    """Start the floor in front of an upstream."""
-    command = [sys.executable, str(HERE / "floor.py"), str(port), str(upstream_port)]
-    running = stack.enter_context(process(*command))
-    return Target("floor", port, running.pid)
-
-
-def inhouse(stack: ExitStack, ports: dict[str, int]) -> Target:
-    """Start `inhouse serve` with one upstream for each name in `ports`."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    config = folder / "inhouse.toml"
-    config.write_text(
-        "\n".join(
-            f'[[upstreams]]\nname = "{name}"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
-            f'models = ["{name}"]\n'
-            for name, port in ports.items()
-        )
+def configuration(ports: dict[str, int]) -> str:
+    """One upstream, with one model, for each name in `ports`."""
+    tables = (
+        f'[[upstreams]]\nname = "{name}"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
+        f'models = ["{name}"]\n'
+        for name, port in ports.items()
     )
-    running = stack.enter_context(
-        process(
-            sys.executable,
-            "-m",
-            "inhouse.cli",
-            "serve",
-            INHOUSE_DATA=str(folder / "data"),
-            INHOUSE_CONFIG=str(config),
-            INHOUSE_BOOTSTRAP_KEY=KEY,
-            INHOUSE_PORT="0",
-            INHOUSE_REQUESTS_PER_MINUTE="1000000000",
-            INHOUSE_TOKENS_PER_MINUTE="1000000000000",
-            INHOUSE_DEFAULT_MODELS="false",
-        )
-    )
-    line = first_line(running, "inhouse is ready at ")
-    return Target("inhouse", int(line.rpartition(":")[2].partition("/")[0]), running.pid)
+    return "default_models = false\n" + "".join(tables)
 
 
 def body(model: str, *, stream: bool) -> bytes:
@@ -133,15 +80,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     each = arguments.requests // arguments.rounds
-    whole = request("/v1/chat/completions", KEY, body("short", stream=False))
+    whole = request("/v1/chat/completions", servers.KEY, body("short", stream=False))
     streams = {
-        name: request("/v1/chat/completions", KEY, body(name, stream=True))
+        name: request("/v1/chat/completions", servers.KEY, body(name, stream=True))
         for name in ("short", "long")
     }
     with ExitStack() as stack:
-        ports = {"short": upstream(stack, SHORT), "long": upstream(stack, LONG)}
-        floors = {name: floor(stack, port, 20_000 + port % 10_000) for name, port in ports.items()}
-        ours = inhouse(stack, ports)
+        ports = {
+            name: _port(
+                stack.enter_context(servers.upstream("--chunks", str(chunks), "--separate"))
+            )
+            for name, chunks in (("short", SHORT), ("long", LONG))
+        }
+        floors = {name: stack.enter_context(floor(port)) for name, port in ports.items()}
+        running = stack.enter_context(servers.inhouse(config=configuration(ports)))
+        ours = Target("inhouse", running.port, running.pid)
         check(ours)
         rows: dict[str, list[float]] = {}
         for _ in range(arguments.rounds):
@@ -157,12 +110,20 @@ def main() -> None:
                 rows.setdefault(f"chunk {target.name}", []).append(per_chunk)
                 rows.setdefault(f"stream {target.name}", []).append(begun)
         report(rows)
-        print(f"\nRSS of the API process at the end: {rss_bytes(ours.pid) / 2**20:.0f} MiB")
+        print(f"\n{servers.load_average()}")
+        print(f"RSS of the API process at the end: {rss_bytes(ours.pid) / 2**20:.0f} MiB")
+
+
+def _port(url: str) -> int:
+    return int(url.rpartition(":")[2].partition("/")[0])
 
 
 def check(target: Target) -> None:
     """Wrong keys and wrong bodies are refused: what is measured is not switched off."""
-    for key, data, status in ((KEY + "x", body("short", stream=False), 401), (KEY, b"{}", 400)):
+    for key, data, status in (
+        (servers.KEY + "x", body("short", stream=False), 401),
+        (servers.KEY, b"{}", 400),
+    ):
         wrong = urllib.request.Request(
             f"http://127.0.0.1:{target.port}/v1/chat/completions",
             data,
