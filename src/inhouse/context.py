@@ -1,6 +1,6 @@
 """What a handler sees: its scope and the services, as typed fields. Only handlers see it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from inhouse.clock import Clock
 from inhouse.engines.models import Model, Models
@@ -11,8 +11,7 @@ from inhouse.settings import Settings
 from inhouse.stores.chats import ChatStore
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """One request's view of the house.
 
     `model` is the resolved model of an operation that names one, `requested_model` the name as the

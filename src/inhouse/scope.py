@@ -4,8 +4,10 @@ A `Scope` is handed down as an argument to everything that acts for a request; a
 answer.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Role = Literal["owner", "member"]
 
@@ -46,8 +48,7 @@ class Usage:
         return self.input + self.output
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """One request's identity. `deadline` is monotonic seconds or None; `client_request_id` is what
     the client sent.
     """
@@ -59,4 +60,4 @@ class Scope:
     deadline: float | None = None
     client_request_id: str | None = None
     priority: Literal["interactive", "batch"] = "interactive"
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = msgspec.field(default_factory=Usage)

@@ -6,7 +6,6 @@ yielded one `Finish` per choice and then exactly one `Usage`.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -79,8 +78,7 @@ CHARACTERS_PER_TOKEN = 64
 without asking a tokenizer."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextCall:
+class TextCall(msgspec.Struct, frozen=True):
     """A call of a text model.
 
     `body` is a validated request in OpenAI's chat form (`kind` chat) or legacy form (`kind`

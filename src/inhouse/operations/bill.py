@@ -1,7 +1,8 @@
 """What one request of a model has used, and its settling, once."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from inhouse.access import Access, Reservation
 from inhouse.clock import Clock
@@ -12,8 +13,7 @@ from inhouse.telemetry import ModelMetrics
 _CLIENT_CLOSED_REQUEST = 499
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(msgspec.Struct, frozen=True):
     """`scope.usage` holds the counts; engines add to them until the request ends."""
 
     scope: Scope

@@ -6,8 +6,9 @@ the end.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from inhouse.access import Access
 from inhouse.clock import Clock
@@ -32,16 +33,14 @@ ContextMaker = Callable[[Scope, Model | None, str | None], Any]
 """Makes what a handler sees from the scope, the resolved model and the name that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A handler's result and the headers that the limits add to it."""
 
     result: Result
     headers: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request that has passed route, key and permission. `size` is the body's length in bytes."""
 
     route: Route
@@ -49,7 +48,7 @@ class Call:
     parameters: dict[str, str]
     body: Any = None
     query: Sequence[tuple[str, str]] = ()
-    size: int = field(default=0)
+    size: int = 0
 
 
 class Dispatcher:

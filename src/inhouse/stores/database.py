@@ -17,15 +17,15 @@ Rules for all SQL in `stores/`, so that it runs unchanged on SQLite and PostgreS
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+import msgspec
 
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """One SQL statement of a write. `rows` is how many rows it must touch (None: any number)."""
 
     sql: str

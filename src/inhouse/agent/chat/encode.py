@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+
+import msgspec
 
 from inhouse.agent.chat.choices import Choices
 from inhouse.agent.chat.fold import Fold
@@ -13,8 +14,7 @@ Keep = Callable[[Json], Awaitable[None]]
 """Takes the finished completion, before the client learns that it is finished."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """What every chunk of a completion, and the completion itself, begin with."""
 
     id: str
@@ -34,8 +34,7 @@ class Head:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(msgspec.Struct, frozen=True):
     """How a completion is told.
 
     `legacy`: tool calls as `function_call`; `include_usage`: usage in a chunk of its own;
