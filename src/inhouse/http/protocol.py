@@ -1,16 +1,18 @@
-"""uvicorn's HTTP protocol with what it lacks: bounds on a request's head, and errors as this API
-writes them.
+"""uvicorn's HTTP protocol with what it lacks: bounds on a request's head, errors as this API
+writes them, and one write for an answer's head and body.
 
 Its parser takes headers and trailers without end and waits for them for ever, also from clients
 without a key.
 """
 
 import asyncio
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inhouse.errors import APIError, BadRequest
 from inhouse.http import frames
+from inhouse.http.gathered import Gathered
 
 LONGEST_HEAD = 128 * 1024
 """Bytes of a request line with its headers, and of trailers; a read (256 KiB) may go over it."""
@@ -27,7 +29,7 @@ class Protocol(HttpToolsProtocol):
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Gathered(transport, self.loop)))
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
