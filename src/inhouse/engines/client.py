@@ -57,7 +57,7 @@ class OpenAICompatible:
     def abilities(self) -> frozenset[str]:
         return self._able
 
-    async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
+    def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
         """See `TextEngine`. Raises `APIError`; after the first batch it is a `ServerError`."""
         legacy = call.kind == "completion"
         body = self._fields.apply(call.body)
@@ -67,8 +67,7 @@ class OpenAICompatible:
         else:
             body.pop("stream_options", None)
         deltas = Deltas(call.body.get("logprobs" if legacy else "top_logprobs") or 0)
-        async for batch in send(self._endpoints, body, deltas, legacy=legacy):
-            yield batch
+        return send(self._endpoints, body, deltas, legacy=legacy)
 
     async def models(self) -> list[Json]:
         """What the upstream lists."""

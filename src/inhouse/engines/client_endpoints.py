@@ -102,8 +102,8 @@ class Endpoints:
 
         Raises `APIError`: what the upstream refused, or `Unavailable` when no endpoint answers.
         """
-        failure: APIError = Unavailable("No endpoint of the model's server is well.")
-        order = sorted(self.endpoints, key=lambda each: not each.healthy)
+        failure: APIError | None = None
+        order = self._order()
         for attempt in range(self._retries + 1):
             round_, at = divmod(attempt, len(order))
             endpoint = order[at]
@@ -117,7 +117,7 @@ class Endpoints:
                     endpoint.healthy = False
                 if again.last or (isinstance(failure, RateLimited) and len(self.endpoints) == 1):
                     break
-        raise failure
+        raise failure or Unavailable("No endpoint of the model's server is well.")
 
     async def ask(self, path: str, body: Json) -> Json:
         """POST to the server's root (`/tokenize`), and the whole answer. Raises `APIError`."""
@@ -135,7 +135,7 @@ class Endpoints:
 
         Returns the JSON of the answer. Raises `Unavailable`.
         """
-        for endpoint in sorted(self.endpoints, key=lambda each: not each.healthy):
+        for endpoint in self._order():
             answer = await self._get(endpoint, path, root=root)
             if answer and answer[0] == 200:
                 with contextlib.suppress(msgspec.DecodeError):
@@ -152,6 +152,12 @@ class Endpoints:
                     "%s is %s", endpoint.origin.name, "well again" if healthy else "unwell"
                 )
             endpoint.healthy = healthy
+
+    def _order(self) -> Sequence[Endpoint]:
+        """The endpoints, those that are well first."""
+        if len(self.endpoints) == 1:
+            return self.endpoints
+        return sorted(self.endpoints, key=lambda each: not each.healthy)
 
     async def _attempt(
         self, endpoint: Endpoint, path: str, body: bytes, *, root: bool, legacy: bool

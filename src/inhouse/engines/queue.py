@@ -171,12 +171,12 @@ class Queue:
 
     async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
         """See `TextEngine`; the call waits for its turn at the first step."""
+        batches = self._engine.generate(call)
         slots = min(self._turns.slots, choices(call))
         await self._turns.take(
             slots, project=call.project, priority=call.priority, deadline=call.deadline
         )
         self.running += 1
-        batches = self._engine.generate(call)
         try:
             async for batch in batches:
                 yield batch
