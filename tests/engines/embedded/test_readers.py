@@ -1,10 +1,12 @@
 """Several answers put together as one."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
 
+from inhouse.engines.embedded.grammars import Held
 from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.text import (
     Delta,
@@ -15,7 +17,7 @@ from inhouse.engines.text import (
     ToolCall,
     Usage,
 )
-from inhouse.errors import ServerError
+from inhouse.errors import BadRequest, ServerError
 
 
 class Answer:
@@ -114,24 +116,38 @@ async def test_calls_are_read_choice_by_choice() -> None:
     assert (calls[0].choice, calls[0].name, calls[1].arguments) == (1, "f", "{}")
 
 
-GRAMMAR = "%llguidance {}\nstart: /[a-z]+/"
+def held() -> Held:
+    return Held("%llguidance {}\nstart: /[a-z]+/", "tools[0].function.parameters")
 
 
 async def test_an_output_that_its_grammar_allows_passes() -> None:
     deltas = [Text(0, "ab"), Text(1, "x"), Text(0, "c"), Finish(0, "stop"), Usage(1, 1)]
-    assert await collect(guarded(Answer(deltas).batches(), GRAMMAR)) == deltas
+    assert await collect(guarded(Answer(deltas).batches(), held())) == deltas
 
 
 async def test_an_output_that_left_its_grammar_is_an_error() -> None:
     answer = Answer([Text(0, "ab")], [Text(0, "1")])
-    batches = guarded(answer.batches(), GRAMMAR)
+    batches = guarded(answer.batches(), held())
     assert await anext(batches) == [Text(0, "ab")]
-    with pytest.raises(ServerError) as caught:
+    with pytest.raises(BadRequest) as caught:
         await anext(batches)
     assert caught.value.code == "grammar_too_complex"
+    assert caught.value.param == "tools[0].function.parameters"
     assert answer.ended
+
+
+async def test_a_large_grammar_compiles_beside_the_loop_and_once() -> None:
+    words = " | ".join(f'"w{at}"' for at in range(20_000))
+    large = Held(f"%llguidance {{}}\nstart: {words} | /[a-z]+/", "")
+    deltas = [Text(0, ""), Usage(1, 1)]
+    before = time.thread_time()
+    assert await collect(guarded(Answer(deltas).batches(), large)) == deltas
+    assert time.thread_time() - before < 0.1  # of the loop's own thread
+    before = time.process_time()
+    assert await collect(guarded(Answer(deltas).batches(), large)) == deltas
+    assert time.process_time() - before < 0.1
 
 
 async def test_an_output_with_thoughts_taken_out_is_not_followed() -> None:
     deltas = [Reasoning(0, "1"), Text(0, "2"), Usage(1, 1)]
-    assert await collect(guarded(Answer(deltas).batches(), GRAMMAR)) == deltas
+    assert await collect(guarded(Answer(deltas).batches(), held())) == deltas

@@ -17,7 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inhouse.engines.embedded.grammars import check_grammar, check_lark, check_regex, check_schema
+from inhouse.engines.embedded.grammars import (
+    check_choice,
+    check_grammar,
+    check_lark,
+    check_regex,
+    check_schema,
+)
 from inhouse.engines.text import Json
 from inhouse.errors import BadRequest
 
@@ -58,10 +64,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """The grammar, or None for free text."""
+    """The grammar, or None for free text. `param` names what of the request it comes from."""
 
     grammar: str | None
     choice: Choice
+    param: str = ""
 
 
 def tools_of(body: Json) -> list[Tool]:
@@ -101,9 +108,9 @@ def choice_of(body: Json) -> Choice:
 def constrain(body: Json) -> Constraint:
     """The grammar that holds the output to what the request asks for. Raises `BadRequest`."""
     choice = choice_of(body)
-    answer = _answer(body)
+    answer, param = _answer(body)
     if not choice.tools:
-        return Constraint(_lark(f"start: {answer}") if answer else None, choice)
+        return Constraint(_lark(f"start: {answer}") if answer else None, choice, param)
     rules = [f"t{tool.at}: {_call(tool)}" for tool in choice.tools]
     call = " | ".join(f"t{tool.at}" for tool in choice.tools)
     more = f'("\\n{MARKER}" call){{0,{_MOST_CALLS - 1}}}' if choice.parallel else ""
@@ -122,17 +129,19 @@ def constrain(body: Json) -> Constraint:
         start.append(f"raw[lazy]: /(?s:.*){_slashed(END)}/")
     grammar = _lark("\n".join([*start, *rules]))
     check_grammar(grammar, "tools")
-    return Constraint(grammar, choice)
+    alone = len(choice.tools) == 1 and not answer
+    return Constraint(grammar, choice, choice.tools[0].param if alone else "tools")
 
 
-def _answer(body: Json) -> str | None:
-    """What holds the whole answer, as a Lark expression; None if nothing does."""
+def _answer(body: Json) -> tuple[str, str]:
+    """What holds the whole answer, as a Lark expression, and the parameter that asks for it; both
+    empty if nothing does."""
     wanted: Json = body.get("response_format") or {"type": "text"}
     given = [name for name in _GUIDES if body.get(name) is not None]
     if wanted["type"] != "text":
         given.insert(0, "response_format")
     if not given:
-        return None
+        return "", ""
     if len(given) > 1:
         raise BadRequest(
             f"'{given[0]}' and '{given[1]}' cannot both be given.",
@@ -140,8 +149,14 @@ def _answer(body: Json) -> str | None:
             code="invalid_parameter_combination",
         )
     if given[0] == "response_format":
-        return _formatted(wanted)
-    return _GUIDES[given[0]](body[given[0]])
+        return _formatted(wanted), _format_param(wanted)
+    return _GUIDES[given[0]](body[given[0]]), given[0]
+
+
+def _format_param(wanted: Json) -> str:
+    """Where the schema stands in the request."""
+    named = wanted["type"] == "json_schema"
+    return "response_format.json_schema.schema" if named else "response_format"
 
 
 def _formatted(wanted: Json) -> str:
@@ -150,7 +165,7 @@ def _formatted(wanted: Json) -> str:
     named: Json = wanted["json_schema"]
     schema = _schema_text(named.get("schema") or {}, strict=named.get("strict") is True)
     what = f"Invalid schema for response_format '{named.get('name')}'"
-    check_schema(schema, what, "response_format.json_schema.schema", "invalid_json_schema")
+    check_schema(schema, what, _format_param(wanted), "invalid_json_schema")
     return f"%json {schema}"
 
 
@@ -170,7 +185,11 @@ def _guided_regex(wanted: str) -> str:
 
 
 def _guided_choice(wanted: list[str]) -> str:
-    return "(" + " | ".join(json.dumps(each, ensure_ascii=False) for each in wanted) + ")"
+    """One terminal, which holds any number of choices; a rule would hold some hundreds."""
+    choices = " | ".join(json.dumps(each, ensure_ascii=False) for each in wanted)
+    grammar = f"start: CHOICE\nCHOICE: {choices}\n"
+    check_choice(grammar, "guided_choice")
+    return f"%lark {{\n{grammar}}}"
 
 
 def _guided_grammar(wanted: str) -> str:

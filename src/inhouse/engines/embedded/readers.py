@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from inhouse.engines.embedded.calls import CallReader
-from inhouse.engines.embedded.grammars import Guard
+from inhouse.engines.embedded.grammars import Guard, Held
 from inhouse.engines.text import Delta, Finish, Reasoning, Refusal, Text, ToolCall, Usage
 
 Batches = AsyncGenerator[Sequence[Delta], None]
@@ -38,8 +38,8 @@ def _shift(delta: Delta, by: int) -> Delta:
             return delta
 
 
-async def guarded(batches: Batches, grammar: str) -> Batches:
-    """The same, as long as the grammar holds. Raises `ServerError` when it does not."""
+async def guarded(batches: Batches, held: Held) -> Batches:
+    """The same, as long as the grammar holds. Raises `BadRequest` when it does not."""
     guards: dict[int, Guard] = {}
     thinking: set[int] = set()  # choices whose text the grammar saw with thoughts in it
     async with aclosing(batches):
@@ -50,7 +50,7 @@ async def guarded(batches: Batches, grammar: str) -> Batches:
                 elif isinstance(delta, Text) and delta.choice not in thinking:
                     guard = guards.get(delta.choice)
                     if guard is None:
-                        guard = guards[delta.choice] = Guard(grammar)
+                        guard = guards[delta.choice] = await held.guard()
                     guard.follow(delta.text)
             yield batch
 

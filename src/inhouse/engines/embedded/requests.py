@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from inhouse.engines.client_fields import FieldMap
 from inhouse.engines.embedded.constraints import Constraint, constrain
+from inhouse.engines.embedded.grammars import Held
 from inhouse.engines.embedded.prompts import render
 from inhouse.engines.embedded.sizes import prompts
 from inhouse.engines.embedded.template import Template
@@ -46,11 +47,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The requests of a call. `reads_calls`: tool calls must be read out of the text."""
+    """The requests of a call. `held`: the grammar that all outputs are held to. `reads_calls`: tool
+    calls must be read out of the text."""
 
     parts: Sequence[Part]
     legacy: bool
     top: int
+    held: Held | None
     reads_calls: bool
 
 
@@ -59,7 +62,7 @@ def plan(call: TextCall, template: Template) -> Plan:
     legacy = call.kind == "completion"
     body = _FIELDS.apply(call.body)
     _sampling(body, call.body, template)
-    reads_calls = not legacy and _chat(body, call.body, template)
+    held, reads_calls = (None, False) if legacy else _chat(body, call.body, template)
     top: int = call.body.get("logprobs" if legacy else "top_logprobs") or 0
     if call.body.get("logprobs") or (legacy and call.body.get("logprobs") == 0):
         body["logprobs"] = max(1, top) if legacy else True
@@ -70,7 +73,7 @@ def plan(call: TextCall, template: Template) -> Plan:
         part.body["stream"] = stream
         if stream:
             part.body["stream_options"] = {"include_usage": True}
-    return Plan(parts, legacy, top, reads_calls)
+    return Plan(parts, legacy, top, held, reads_calls)
 
 
 def _sampling(body: Json, asked: Json, template: Template) -> None:
@@ -84,8 +87,9 @@ def _sampling(body: Json, asked: Json, template: Template) -> None:
             )
 
 
-def _chat(body: Json, asked: Json, template: Template) -> bool:
-    """Fill in messages, tools and grammar; whether tool calls are to be read out of the text."""
+def _chat(body: Json, asked: Json, template: Template) -> tuple[Held | None, bool]:
+    """Fill in messages, tools and grammar; what holds the output, and whether tool calls are to be
+    read out of it."""
     constraint = constrain(asked)
     choice = constraint.choice
     if asked.get("reasoning_effort") is not None and template.effort:
@@ -93,13 +97,15 @@ def _chat(body: Json, asked: Json, template: Template) -> bool:
         body["chat_template_kwargs"] = {**kwargs, **(asked.get("chat_template_kwargs") or {})}
     if choice.tools and template.tools and _native(constraint, asked):
         _native_tools(body, asked, constraint)
-        return False
+        return None, False
     body["messages"] = render(asked["messages"], choice, template)
+    held = None
     if constraint.grammar:
         body["grammar"] = constraint.grammar
+        held = Held(constraint.grammar, constraint.param)
     if choice.required:
         body.pop("stop", None)  # there is no text that it could stop
-    return bool(choice.tools)
+    return held, bool(choice.tools)
 
 
 def _native(constraint: Constraint, asked: Json) -> bool:

@@ -19,6 +19,7 @@ from inhouse.engines.client import send
 from inhouse.engines.client_deltas import Deltas
 from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.client_errors import context_overflow
+from inhouse.engines.embedded.grammars import SMALL
 from inhouse.engines.embedded.line import Line
 from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.embedded.requests import Part, Plan, plan
@@ -26,14 +27,15 @@ from inhouse.engines.embedded.sizes import check_size
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedded.template import Template
 from inhouse.engines.text import Delta, Finish, Json, TextCall, Usage
-from inhouse.errors import Unavailable
+from inhouse.errors import BadRequest, ServerError, Unavailable
 
 _LAST_BREATH = 1.0
 """Seconds in which a child that is dying is gone."""
-_COMPILED = ("tools", "response_format", "guided_json", "guided_grammar", "guided_choice")
+_COMPILED = (
+    *("tools", "functions", "response_format"),
+    *("guided_json", "guided_regex", "guided_grammar", "guided_choice"),
+)
 """Fields that become a grammar."""
-_MOST_INLINE = 16_384
-"""Bytes of them that compile in a few milliseconds at most."""
 _ABLE = frozenset(
     {
         abilities.TEXT,
@@ -67,19 +69,21 @@ class EmbeddedText:
         A child found dead before it said anything is waited for and asked once more.
         """
         begun = False
-        try:
-            async with aclosing(self._generate(call)) as batches:
-                async for batch in batches:
-                    begun = True
-                    yield batch
-        except Unavailable:
-            if begun or not await self._child.died(_LAST_BREATH):
+        for again in (True, False):
+            try:
+                async with aclosing(self._generate(call)) as batches:
+                    async for batch in batches:
+                        begun = True
+                        yield batch
+            except BadRequest as error:
+                if begun:  # what the engine let go of on the way
+                    raise ServerError(error.message, code=error.code) from error
                 raise
-        else:
-            return
-        async with aclosing(self._generate(call)) as batches:
-            async for batch in batches:
-                yield batch
+            except Unavailable:
+                if begun or not again or not await self._child.died(_LAST_BREATH):
+                    raise
+            else:
+                return
 
     async def _generate(self, call: TextCall) -> Batches:
         endpoints = await self._line.ready()
@@ -133,8 +137,8 @@ class EmbeddedText:
     def _answer(self, endpoints: Endpoints, planned: Plan, part: Part) -> Batches:
         deltas = Deltas(planned.top, usage_per_choice=part.choices > 1)
         batches = send(endpoints, part.body, deltas, legacy=planned.legacy)
-        if grammar := part.body.get("grammar"):
-            batches = guarded(batches, grammar)
+        if planned.held:
+            batches = guarded(batches, planned.held)
         if part.first:
             batches = numbered(batches, part.first)
         return with_calls(batches) if planned.reads_calls else batches
@@ -167,6 +171,6 @@ async def _planned(call: TextCall, template: Template) -> Plan:
     """The plan; a large schema or grammar is compiled beside the event loop."""
     body = call.body
     formed = [body[name] for name in _COMPILED if body.get(name) is not None]
-    if formed and len(msgspec.json.encode(formed)) > _MOST_INLINE:
+    if formed and len(msgspec.json.encode(formed)) > SMALL:
         return await asyncio.to_thread(plan, call, template)
     return plan(call, template)
