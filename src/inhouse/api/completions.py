@@ -16,7 +16,8 @@ async def create(ctx: Context, body: Json) -> Result:
     assert model is not None  # noqa: S101 - dispatch resolved it
     engine = text_engine(ctx.models, model)
     plan = await request.plan(body, engine.abilities, partial(ctx.models.detokenize, model))
-    events = turns.run(plan, engine, ctx.scope, ctx.clock, partial(ctx.models.tokenize, model))
+    tokenize = partial(ctx.models.tokenize, model)
+    events = turns.run(plan, engine, ctx.scope, ctx.clock, tokenize, model.context_length)
     head = {
         "id": ctx.ids("cmpl-"),
         "object": "text_completion",

@@ -15,7 +15,7 @@ from inhouse.clock import FrozenClock
 from inhouse.engines import abilities
 from inhouse.engines.scripted import EVERYTHING, Scripted, answer
 from inhouse.engines.text import Delta, Finish, Text, TextCall, Usage
-from inhouse.errors import BadRequest
+from inhouse.errors import BadRequest, NotFound
 from inhouse.scope import Principal, Scope
 from inhouse.scope import Usage as Meter
 
@@ -197,3 +197,52 @@ async def test_no_tokens_at_all_are_not_asked_of_an_engine() -> None:
     assert not engine.calls
     assert (whole["choices"][0]["text"], whole["choices"][0]["finish_reason"]) == ("Hi", "length")
     assert whole["usage"]["prompt_tokens"] == 2
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("long", ["x" * 20, "é" * 20, "x" * 10_000, [1] * 20])
+async def test_no_prompt_is_answered_if_one_of_them_is_over_the_context(
+    long: str | list[int], *, stream: bool
+) -> None:
+    engine = Scripted(answer("a"))
+    prompts = ["Hi", "Ho", long] if isinstance(long, str) else [[1, 2], long]
+    made = await planned(prompt=prompts, stream=stream)
+    with pytest.raises(BadRequest) as caught:
+        await anext(run(made, engine, SCOPE, FrozenClock(), codes, 20))
+    assert (caught.value.param, caught.value.code) == ("prompt", "context_length_exceeded")
+    assert not engine.calls
+
+
+async def test_only_prompts_near_the_context_are_counted() -> None:
+    counted: list[str] = []
+
+    async def count(text: str) -> list[int]:
+        counted.append(text)
+        return [1]
+
+    made = await planned(prompt=["Hi", "x" * 18, "x" * 19, "x" * 100, "x" * 1270])
+    engine = Scripted(answer("a"))
+    events = [batch async for batch in run(made, engine, SCOPE, FrozenClock(), count, 20)]
+    assert [len(text) for text in counted] == [19, 100, 1270]
+    assert len(engine.calls) == 5
+    assert events
+
+
+async def test_prompts_are_left_to_servers_without_a_tokenizer() -> None:
+    async def none(text: str) -> list[int]:
+        raise NotFound(text)
+
+    made = await planned(prompt=["Hi", "x" * 30])
+    engine = Scripted(answer("a"))
+    assert [batch async for batch in run(made, engine, SCOPE, FrozenClock(), none, 20)]
+    assert len(engine.calls) == 2
+
+
+async def test_a_prompt_far_over_the_context_is_not_counted_where_nothing_is_said() -> None:
+    async def never(text: str) -> list[int]:
+        raise AssertionError(len(text))
+
+    made = await planned(prompt="x" * 2000, max_tokens=0)
+    with pytest.raises(BadRequest) as caught:
+        await anext(run(made, Scripted(answer("a")), SCOPE, FrozenClock(), never, 20))
+    assert caught.value.code == "context_length_exceeded"
