@@ -5,7 +5,7 @@ one write. The order of deltas is the order of generation; choices interleave. A
 yielded one `Finish` per choice and then exactly one `Usage`.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -68,6 +68,19 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     output: int
     cached: int = 0
     reasoning: int = 0
+
+    def plus(self, batch: Iterable[object]) -> "Usage":
+        """This and the usages in `batch` together; what else is in it does not count."""
+        total = self
+        for other in batch:
+            if isinstance(other, Usage):
+                total = Usage(
+                    total.input + other.input,
+                    total.output + other.output,
+                    total.cached + other.cached,
+                    total.reasoning + other.reasoning,
+                )
+        return total
 
 
 Delta = Text | Reasoning | Refusal | ToolCall | Finish | Usage

@@ -1,18 +1,15 @@
 """Puts the answers to a call's requests together: choices numbered through, calls read out of text,
 usage summed."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from inhouse.engines.embedded.calls import CallReader
 from inhouse.engines.embedded.grammars import Guard, Held
+from inhouse.engines.interleave import interleaved
 from inhouse.engines.text import Delta, Finish, Reasoning, Refusal, Text, ToolCall, Usage
 
 Batches = AsyncGenerator[Sequence[Delta], None]
-_Queue = asyncio.Queue[Sequence[Delta] | Exception | None]
-_AHEAD = 16
-"""Batches that a request may be ahead of the reader."""
 
 
 async def numbered(batches: Batches, first: int) -> Batches:
@@ -80,47 +77,10 @@ async def merged(answers: Sequence[Batches]) -> Batches:
     """Several answers as one: batches as they come, one usage at the end. A failure of one ends
     all.
     """
-    queue: _Queue = asyncio.Queue(_AHEAD)
-    tasks = [asyncio.create_task(_pump(answer, queue)) for answer in answers]
     total = Usage(0, 0)
-    left = len(tasks)
-    try:
-        while left:
-            item = await queue.get()
-            if item is None:
-                left -= 1
-                continue
-            if isinstance(item, Exception):
-                raise item
-            total = _add(total, item)
-            if kept := [delta for delta in item if not isinstance(delta, Usage)]:
+    async with aclosing(interleaved(answers, len(answers))) as batches:
+        async for _, batch in batches:
+            total = total.plus(batch)
+            if kept := [delta for delta in batch if not isinstance(delta, Usage)]:
                 yield kept
-        yield [total]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _pump(batches: Batches, queue: "_Queue") -> None:
-    """Move batches into the queue; at the end None, or the error that ended them."""
-    end: Exception | None = None
-    try:
-        async with aclosing(batches):
-            async for batch in batches:
-                await queue.put(batch)
-    except Exception as error:  # noqa: BLE001 - it is raised where the answer is read
-        end = error
-    await queue.put(end)
-
-
-def _add(total: Usage, batch: Sequence[Delta]) -> Usage:
-    for delta in batch:
-        if isinstance(delta, Usage):
-            total = Usage(
-                total.input + delta.input,
-                total.output + delta.output,
-                total.cached + delta.cached,
-                total.reasoning + delta.reasoning,
-            )
-    return total
+    yield [total]
