@@ -13,6 +13,7 @@ from inhouse.clock import SystemClock
 from inhouse.engines import abilities
 from inhouse.engines.catalogue import Entry, install, pull, seed
 from inhouse.engines.client_fields import DEFAULTS
+from inhouse.engines.upstreams import ABLE
 from inhouse.settings import Settings, Upstream
 from inhouse.stores.models import ModelStore
 
@@ -174,7 +175,7 @@ def _listed(upstream: Upstream) -> list[Json]:
             "engine": "upstream",
             "source": upstream.name,
             "base_urls": list(upstream.base_urls),
-            "abilities": sorted(upstream.abilities or ()),
+            "abilities": sorted(ABLE if upstream.abilities is None else upstream.abilities),
             "context_length": upstream.context_length,
             "size": None,
             "fields": {**DEFAULTS, **upstream.fields},
