@@ -10,9 +10,6 @@ A turn knows no wire format. Chat and legacy completions are encoders over it.
 
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
     Collection,
     Sequence,
 )
@@ -173,7 +170,7 @@ async def take(
             else:
                 yield batch  # pyright: ignore[reportReturnType] - nothing but text is in it
     finally:
-        await _close(batches)
+        await batches.aclose()
         if heard and not calls.counted:
             count(meter, Usage(input=estimate(call.body), output=heard))
 
@@ -204,9 +201,3 @@ def _characters(value: Any) -> int:
             return _CHARACTERS_PER_TOKEN
         case _:
             return 0
-
-
-async def _close(batches: AsyncIterator[Sequence[Delta]]) -> None:
-    close: Callable[[], Awaitable[None]] | None = getattr(batches, "aclose", None)
-    if close is not None:
-        await close()

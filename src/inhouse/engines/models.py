@@ -98,19 +98,19 @@ class Models:
 
     async def resolve(self, name: str) -> Model:
         """The model that `name` means. Raises NotFound (`model_not_found`)."""
-        if self._read_at != (self._store.generation, self._upstreams.generation):
-            await self._read()
+        await self._fresh()
         found = self._found.get(name)
+        if found is not None:
+            return found
+        found = self._look_up(name)
         if found is None:
+            await self._upstreams.discovered(_DISCOVERY_SECONDS)
+            await self._fresh()
             found = self._look_up(name)
-            if found is None:
-                await self._upstreams.discovered(_DISCOVERY_SECONDS)
-                await self._fresh()
-                found = self._look_up(name)
-            if found is None:
-                raise _not_found(name)
-            if len(self._found) < _MOST_NAMES and len(name) <= _LONGEST_NAME:  # from clients
-                self._found[name] = found
+        if found is None:
+            raise _not_found(name)
+        if len(self._found) < _MOST_NAMES and len(name) <= _LONGEST_NAME:  # from clients
+            self._found[name] = found
         return found
 
     def text(self, model: Model) -> TextEngine:

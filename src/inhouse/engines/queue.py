@@ -8,7 +8,7 @@ either one call of each project in turn.
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
@@ -183,7 +183,7 @@ class Queue:
         finally:
             self.running -= 1
             try:
-                await _close(batches)
+                await batches.aclose()
             finally:
                 self._turns.give(slots)
 
@@ -199,8 +199,3 @@ def choices(call: TextCall) -> int:
 def _several(prompt: list[object]) -> bool:
     """Whether a legacy prompt that is a list is a list of prompts, not of token ids."""
     return not isinstance(prompt[0], int)
-
-
-async def _close(batches: AsyncIterator[Sequence[Delta]]) -> None:
-    if isinstance(batches, AsyncGenerator):
-        await batches.aclose()

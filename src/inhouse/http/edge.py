@@ -190,9 +190,7 @@ class Exchange:
                     data = frames.events(batch, named=named)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
         finally:
-            close = getattr(batches, "aclose", None)
-            if close is not None:
-                await close()
+            await batches.aclose()
         if not self._status:
             await self._start(200, _EVENTS, headers, _NO_CACHE)
 

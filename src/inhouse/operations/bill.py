@@ -1,6 +1,6 @@
 """What one request of a model has used, and its settling, once."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
@@ -23,7 +23,9 @@ class Bill(msgspec.Struct, frozen=True):
     clock: Clock
     metrics: ModelMetrics
 
-    async def follow(self, batches: AsyncIterator[Sequence[Json]]) -> AsyncIterator[Sequence[Json]]:
+    async def follow(
+        self, batches: AsyncGenerator[Sequence[Json], None]
+    ) -> AsyncGenerator[Sequence[Json], None]:
         """Pass the batches on, time the gaps between them, and settle however they end."""
         now, gap = self.clock.monotonic, self.metrics.gap.observe
         last, status = None, 200
@@ -38,9 +40,7 @@ class Bill(msgspec.Struct, frozen=True):
             status = status_of(error)
             raise
         finally:
-            close = getattr(batches, "aclose", None)
-            if close is not None:
-                await close()
+            await batches.aclose()
             await self.settle(status)
 
     async def settle(self, status: int = 200) -> None:

@@ -4,7 +4,7 @@ The decorated function *is* the `Operation`; nothing is registered anywhere. `se
 them.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ class Stream:
     as chat does. The receiver closes `batches` when it stops early.
     """
 
-    batches: AsyncIterator[Sequence[Json]]
+    batches: AsyncGenerator[Sequence[Json], None]
     named: bool = False
 
 
