@@ -22,18 +22,6 @@ T = TypeVar("T")
 
 _SOURCES = ("hf:", "pypi:", "file:")
 _CONTEXT = 8192
-_TEXT = frozenset(
-    {
-        abilities.TEXT,
-        abilities.LOGPROBS,
-        abilities.JSON_SCHEMA,
-        abilities.GRAMMAR,
-        abilities.TOOLS,
-        abilities.TOKEN_PROMPTS,
-        abilities.EXTENSIONS,
-    }
-)
-"""What the embedded engine can with any text model."""
 
 
 class Shelf:
@@ -107,7 +95,7 @@ class Shelf:
         made = Entry(
             id=name or _stem(source),
             source=source,
-            abilities=frozenset({abilities.EMBEDDINGS}) if dimensions else _TEXT,
+            abilities=frozenset({abilities.EMBEDDINGS}) if dimensions else abilities.EMBEDDED_TEXT,
             context_length=context_length or _CONTEXT,
             created=int(SystemClock().now()),
             dimensions=dimensions,

@@ -20,3 +20,6 @@ EXTENSIONS = "extensions"
 """Honours top_k, min_p, repetition_penalty and the other extensions listed in the overlay."""
 DIMENSIONS = "dimensions"
 """Embeddings can be shortened to a requested size (Matryoshka models)."""
+
+EMBEDDED_TEXT = frozenset({TEXT, LOGPROBS, JSON_SCHEMA, GRAMMAR, TOOLS, TOKEN_PROMPTS, EXTENSIONS})
+"""What the embedded engine can do with any text model."""

@@ -36,17 +36,6 @@ _COMPILED = (
     *("guided_json", "guided_regex", "guided_grammar", "guided_choice"),
 )
 """Fields that become a grammar."""
-_ABLE = frozenset(
-    {
-        abilities.TEXT,
-        abilities.LOGPROBS,
-        abilities.JSON_SCHEMA,
-        abilities.GRAMMAR,
-        abilities.TOOLS,
-        abilities.TOKEN_PROMPTS,
-        abilities.EXTENSIONS,
-    }
-)
 
 
 class EmbeddedText:
@@ -57,7 +46,9 @@ class EmbeddedText:
         self._child = child
         self._line = Line(child, child.spec.parallel, wait_seconds=wait_seconds)
         self._template: Template | None = None
-        self._able = _ABLE | ({abilities.VISION} if child.spec.mmproj else set[str]())
+        self._able = abilities.EMBEDDED_TEXT | (
+            {abilities.VISION} if child.spec.mmproj else set[str]()
+        )
 
     @property
     def abilities(self) -> frozenset[str]:
