@@ -16,12 +16,14 @@ import uvicorn
 from tests.recorder import Recorder
 
 from inhouse.app import edge
+from inhouse.clock import FrozenClock
 from inhouse.engines import abilities
 from inhouse.engines.models import Models
 from inhouse.engines.scripted import EVERYTHING, Scripted, answer
 from inhouse.engines.scripted_models import ScriptedLoader, scripted_entry
 from inhouse.services import Services
 from inhouse.settings import Settings
+from inhouse.stores import Database
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -102,6 +104,19 @@ async def serving(services: Services, engine: Scripted) -> AsyncGenerator[House]
         await server.shutdown([listener])
         await services.close()
     assert recorder.wrong == []
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """A clock that stands still."""
+    return FrozenClock()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncGenerator[Database]:
+    """A real database in a folder of its own."""
+    async with Database.open(tmp_path / "data") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Access over a real database, with a clock that stands still."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -15,17 +14,6 @@ from inhouse.stores.secret import Secret
 SECRET = Secret((b"the secret of these tests",))
 
 AccessOf = Callable[..., Access]
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(tmp_path / "data") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,24 +1,10 @@
 """A real database in a temporary folder, a clock that stands still, and scopes that ask."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from inhouse.clock import FrozenClock
 from inhouse.scope import Principal, Scope
-from inhouse.stores import Database
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(tmp_path / "data") as opened:
-        yield opened
 
 
 @pytest.fixture
