@@ -271,6 +271,20 @@ async def test_tokens_are_those_of_the_model(bench: Bench) -> None:
     assert await models.detokenize(model, [97, 98]) == "ab"
 
 
+async def test_a_chat_is_counted_by_the_model_that_would_answer_it(
+    bench: Bench, upstream: Server
+) -> None:
+    await bench.put("plain")
+    models = await bench.models(Upstream(name="gpu", base_urls=(upstream.url,), models=("v",)))
+    body = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "two words"}]}],
+        "tools": [{"name": "f"}],
+    }
+    assert await models.count_chat(await models.resolve("plain"), body) == 4
+    assert bench.loader.loaded == ["plain"]
+    assert await models.count_chat(await models.resolve("v"), body) is None
+
+
 async def test_what_an_upstream_lists_is_listed_and_resolved(
     bench: Bench, upstream: Server
 ) -> None:

@@ -129,7 +129,7 @@ class _Resident:
             pass
         raise BadRequest("Not all of the token ids are of this model.", code="invalid_token_ids")
 
-    async def count_chat(self, body: Json) -> int:
+    async def count_chat(self, body: Json) -> int | None:
         return await self._text.count_chat(body)
 
     async def stop(self) -> None:

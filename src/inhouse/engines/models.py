@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from inhouse.engines import upstreams
+from inhouse.engines import upstream_tokens
 from inhouse.engines.catalogue import Entry, seed
 from inhouse.engines.catalogue.install import entries, prepare
 from inhouse.engines.embeddings import EmbeddingEngine, Embeddings
@@ -16,7 +16,7 @@ from inhouse.engines.local import Local, memory_budget
 from inhouse.engines.model import Model
 from inhouse.engines.queue import Queue
 from inhouse.engines.residence import Loader, Residence, State
-from inhouse.engines.text import Delta, TextCall, TextEngine
+from inhouse.engines.text import Delta, Json, TextCall, TextEngine
 from inhouse.engines.upstream_embeddings import UpstreamEmbeddings
 from inhouse.engines.upstreams import Offer, Source, Upstreams
 from inhouse.errors import NotFound, PermissionDenied
@@ -131,16 +131,27 @@ class Models:
     async def tokenize(self, model: Model, text: str) -> "list[int]":
         """Token ids by the model's own tokenizer. BadRequest if its server has none to offer."""
         if model.engine == "upstream":
-            return await upstreams.tokenize(self._source(model), model.id, text)
+            return await upstream_tokens.tokenize(self._source(model).endpoints, model.id, text)
         async with self._residence.use(self._entry(model)) as running:
             return await running.tokenize(text)
 
     async def detokenize(self, model: Model, ids: Sequence[int]) -> str:
         """The text of token ids, likewise."""
         if model.engine == "upstream":
-            return await upstreams.detokenize(self._source(model), model.id, ids)
+            return await upstream_tokens.detokenize(self._source(model).endpoints, model.id, ids)
         async with self._residence.use(self._entry(model)) as running:
             return await running.detokenize(ids)
+
+    async def count_chat(self, model: Model, body: Json) -> int | None:
+        """Input tokens of a chat in the form of `TextCall.body`, tools and formats included, by the
+        model's own chat template. None if its server cannot say.
+
+        Raises `BadRequest` for what the model does not take.
+        """
+        if model.engine == "upstream":
+            return await self._source(model).count_chat(model.id, body)
+        async with self._residence.use(self._entry(model)) as running:
+            return await running.count_chat(body)
 
     async def delete(self, name: str) -> None:
         """Remove a model. NotFound; PermissionDenied for an upstream's model.

@@ -1,8 +1,10 @@
 """Models without weights. Ships for tests: a `Loader` whose models follow a script.
 
-Token ids are code points, vectors are made from characters, nothing is learned.
+Token ids are code points, a chat's tokens are its words, vectors are made from characters, nothing
+is learned.
 """
 
+import json
 from array import array
 from collections.abc import Sequence
 from math import sqrt
@@ -10,6 +12,7 @@ from math import sqrt
 from inhouse.engines import abilities
 from inhouse.engines.catalogue import Entry
 from inhouse.engines.embeddings import EmbeddingEngine, Embeddings
+from inhouse.engines.messages import parts
 from inhouse.engines.residence import Running
 from inhouse.engines.scripted import EVERYTHING
 from inhouse.engines.text import Json, TextEngine
@@ -90,8 +93,17 @@ class _ScriptedModel:
         except (ValueError, OverflowError):
             raise BadRequest("Not all token ids are of this model.", param="input") from None
 
-    async def count_chat(self, body: Json) -> int:
-        return sum(len(str(message.get("content") or "")) for message in body["messages"])
+    async def count_chat(self, body: Json) -> int | None:
+        """The words of the messages' texts, and those of the tools and of the format as JSON with
+        spaces."""
+        messages: list[Json] = body["messages"]
+        said = [
+            message["content"] for message in messages if isinstance(message.get("content"), str)
+        ]
+        said += [part.get("text") or "" for part in parts(messages)]
+        described = (body.get(name) for name in ("tools", "functions", "response_format"))
+        said += [json.dumps(each) for each in described if each]
+        return sum(len(text.split()) for text in said)
 
     async def stop(self) -> None:
         self._loader.stopped.append(self._entry.id)

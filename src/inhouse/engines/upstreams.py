@@ -6,14 +6,14 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from inhouse.engines import abilities
+from inhouse.engines import abilities, upstream_tokens
 from inhouse.engines.client import ASSUMED, OpenAICompatible
 from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.client_fields import FieldMap
 from inhouse.engines.model import Model
 from inhouse.engines.text import Json
 from inhouse.engines.wire import Limits
-from inhouse.errors import APIError, BadRequest
+from inhouse.errors import APIError
 from inhouse.settings import SettingsError, Upstream
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +58,10 @@ class Source:
                 self.endpoints, name, able=self._able, fields=self._fields
             )
         return engine
+
+    async def count_chat(self, name: str, body: Json) -> int | None:
+        """Tokens of a chat's prompt by its model `name`; None if it cannot say."""
+        return await upstream_tokens.count_chat(self.endpoints, name, self._fields, body)
 
     async def listing(self) -> list[Json]:
         """What it lists, or the models that the settings name. Raises `Unavailable`."""
@@ -150,29 +154,3 @@ class Upstreams:
         if offers != self._offers[index]:
             self._offers[index] = offers
             self.generation += 1
-
-
-async def tokenize(source: Source, model: str, text: str) -> list[int]:
-    """Token ids by the upstream's own tokenizer (`/tokenize` of vLLM and llama-server)."""
-    body = {"model": model, "prompt": text, "content": text, "add_special_tokens": False}
-    tokens = (await source.endpoints.ask("/tokenize", body)).get("tokens")
-    if not isinstance(tokens, list):
-        raise _no_tokenizer(model)
-    return [int(token) for token in tokens]
-
-
-async def detokenize(source: Source, model: str, ids: Sequence[int]) -> str:
-    """Text of token ids by the upstream's own tokenizer."""
-    answer = await source.endpoints.ask("/detokenize", {"model": model, "tokens": list(ids)})
-    text = answer.get("prompt", answer.get("content"))
-    if not isinstance(text, str):
-        raise _no_tokenizer(model)
-    return text
-
-
-def _no_tokenizer(model: str) -> BadRequest:
-    return BadRequest(
-        f"The server of the model `{model}` does not turn token ids into text or back.",
-        param="model",
-        code="model_not_supported",
-    )

@@ -489,7 +489,13 @@ async def test_tokens_read_back_as_they_were_written(engine: EmbeddedText) -> No
 
 
 async def test_a_chat_is_counted_as_it_is_charged(engine: EmbeddedText) -> None:
-    for body in ({"messages": ASK}, {"messages": ASK, "tools": TOOLS}):
+    wanted = {"name": "w", "schema": WEATHER, "strict": True}
+    for body in (
+        {"messages": ASK},
+        {"messages": [{"role": "developer", "content": "Be short."}, *ASK], "tools": TOOLS},
+        {"messages": ASK, "tools": TOOLS, "tool_choice": "required", "n": 2},
+        {"messages": ASK, "response_format": {"type": "json_schema", "json_schema": wanted}},
+    ):
         heard = await hear(engine, max_tokens=1, **body)
         assert await engine.count_chat(body) == heard.usage.input
 

@@ -26,6 +26,7 @@ from inhouse.engines.embedded.requests import Part, Plan, plan
 from inhouse.engines.embedded.sizes import check_size
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedded.template import Template
+from inhouse.engines.messages import text_only
 from inhouse.engines.text import Delta, Finish, Json, TextCall, Usage
 from inhouse.errors import BadRequest, ServerError, Unavailable
 
@@ -119,9 +120,12 @@ class EmbeddedText:
         part = (await _planned(call, template)).parts[0]
         return (await self._ask("/apply-template", part.body))["prompt"]
 
-    async def count_chat(self, body: Json) -> int:
-        """Tokens of a chat request's prompt."""
+    async def count_chat(self, body: Json) -> int | None:
+        """Tokens of a chat request's prompt. None if there are images in it: how many tokens one
+        becomes is known to the projector alone."""
         prompt = await self.prompt(body)
+        if not text_only(body["messages"]):
+            return None
         asked = {"content": prompt, "add_special": True, "parse_special": True}
         return len((await self._ask("/tokenize", asked))["tokens"])
 
