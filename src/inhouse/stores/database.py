@@ -22,6 +22,8 @@ from typing import Any, Self
 
 import msgspec
 
+from inhouse.stores.watches import Watch
+
 Row = tuple[Any, ...]
 
 
@@ -60,16 +62,23 @@ class Database(ABC):
         """All rows of one query, from the last committed state."""
 
     @abstractmethod
-    def write(self, *statements: Statement, quiet: bool = False) -> Awaitable[None]:
+    def write(
+        self, *statements: Statement, quiet: bool = False, wakes: Sequence[str] = ()
+    ) -> Awaitable[None]:
         """Do all `statements` or none, as one unit; done when it is on disk.
 
         Other units may share the transaction; each succeeds or fails alone. Once called, the write
         happens even if the caller is cancelled. `quiet` says that no cache depends on it:
-        `generation` stays.
+        `generation` stays. `wakes` are names that the write is news of: whoever watches one, in any
+        process on this database, wakes after the commit.
 
         Raises Stale (a row count differs), Duplicate (a unique value exists), StorageFull,
         StorageBusy.
         """
+
+    @abstractmethod
+    def watch(self, name: str) -> Watch:
+        """A context manager that waits for news of `name`; see `stores.watches`."""
 
     @abstractmethod
     async def close(self) -> None:

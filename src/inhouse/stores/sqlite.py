@@ -19,6 +19,7 @@ from inhouse.stores import connections, migrations
 from inhouse.stores.database import Database, Row, Statement
 from inhouse.stores.desk import Desk, Unit
 from inhouse.stores.lock import ServerLock
+from inhouse.stores.watches import Watch, Watches
 from inhouse.stores.writer import Writer, explain
 
 READERS = 3
@@ -43,6 +44,7 @@ class SQLite(Database):
         self._desk: Desk | None = None
         self._next_look = 0.0
         self._closed = False
+        self._watches = Watches()
         self._units: SimpleQueue[list[Unit] | None] = SimpleQueue()
         self._queries: SimpleQueue[Query | None] = SimpleQueue()
         try:
@@ -68,8 +70,16 @@ class SQLite(Database):
         self._queries.put((desk, future, sql, params))
         return future
 
-    def write(self, *statements: Statement, quiet: bool = False) -> Awaitable[None]:
-        return self._desk_here().submit(statements, quiet=quiet)
+    def write(
+        self, *statements: Statement, quiet: bool = False, wakes: Sequence[str] = ()
+    ) -> Awaitable[None]:
+        done = self._desk_here().submit(statements, quiet=quiet)
+        if wakes:
+            done.add_done_callback(lambda _: self._watches.wake(wakes))
+        return done
+
+    def watch(self, name: str) -> Watch:
+        return self._watches.watch(name)
 
     async def close(self) -> None:
         if self._closed:
