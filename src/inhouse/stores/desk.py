@@ -59,6 +59,17 @@ class Desk:
         """Lay a result down; `wake` takes it to the loop."""
         self._results.append((future, result, error))
 
+    def deliver_all(self, units: Sequence[Unit], errors: Sequence[BaseException | None]) -> None:
+        """Lay down the results of those writes that came over this desk, and wake the loop."""
+        self._results.extend(
+            [
+                (future, None, error)
+                for (desk, future, _, _), error in zip(units, errors, strict=True)
+                if desk is self
+            ]
+        )
+        self.wake()
+
     def wake(self) -> None:
         """See to it that the loop resolves what was delivered. One wake-up for any number of
         results.

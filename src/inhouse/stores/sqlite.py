@@ -137,12 +137,8 @@ class SQLite(Database):
         self.commits = self._writer.commits
         loud = any(not unit[3] for unit in batch)
         self.generation += foreign or loud  # before anybody learns that the write is done
-        desks: set[Desk] = set()
-        for (desk, future, _, _), error in zip(batch, outcomes, strict=True):
-            desk.deliver(future, None, error)
-            desks.add(desk)
-        for desk in desks:
-            desk.wake()
+        for desk in {unit[0] for unit in batch}:
+            desk.deliver_all(batch, outcomes)
 
     def _read_all(self, connection: sqlite3.Connection) -> None:
         """A reader thread's life: one query after the other, until a None comes."""

@@ -1,5 +1,9 @@
 """Commits units in groups: one transaction for all, a savepoint for each that could fail half-way.
 
+Neighbours that insert a row with the same SQL go as one statement; where nothing else is to be
+done, that statement is the transaction. Every call of the database costs the writer's thread the
+interpreter's lock, which the event loop wants all the time.
+
 Runs in the writer thread only.
 """
 
@@ -8,6 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from inhouse import errors
+from inhouse.stores import rows
 from inhouse.stores.database import Statement
 from inhouse.stores.errors import Duplicate, Stale, StorageBusy, StorageFull
 
@@ -34,8 +39,12 @@ class Writer:
         in a transaction of its own, so that a big one does not take small ones down.
         """
         try:
+            if self._commit_joined(units):
+                return [None] * len(units)
             self._execute("BEGIN IMMEDIATE")
-            outcomes = [self._apply(unit) for unit in units]
+            outcomes: list[Outcome] = []
+            for start, end in rows.runs(units):
+                outcomes += self._apply_run(units[start:end])
             self._execute("COMMIT")
             self.commits += 1
         except sqlite3.Error as error:
@@ -55,6 +64,34 @@ class Writer:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _commit_joined(self, units: Sequence[Statements]) -> bool:
+        """Do units that are one statement together without a transaction around it. False, and
+        nothing done, if they are not or if one of them fails.
+        """
+        run = next(rows.runs(units), None)
+        if run is None or run[1] < len(units) or len(units[0]) != 1 or units[0][0].rows is not None:
+            return False
+        if not self._do_joined(units):
+            return False
+        self.commits += 1
+        return True
+
+    def _apply_run(self, run: Sequence[Statements]) -> list[Outcome]:
+        if len(run) > 1 and self._do_joined(run):
+            return [None] * len(run)
+        return [self._apply(unit) for unit in run]
+
+    def _do_joined(self, run: Sequence[Statements]) -> bool:
+        """Whether it succeeded; else nothing of it is done, and it may be tried one by one."""
+        statement = rows.joined([unit[0] for unit in run])
+        try:
+            self._execute(statement.sql, statement.params)
+        except Exception as error:
+            if _whole_transaction(error):
+                raise
+            return False
+        return True
 
     def _apply(self, unit: Statements) -> Outcome:
         if len(unit) == 1 and unit[0].rows is None:  # atomic as it is
