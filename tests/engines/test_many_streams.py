@@ -1,14 +1,14 @@
-"""A thousand streams at once through the client: none dropped, none out of order."""
+"""A thousand streams at once through an upstream's queue: none dropped, none out of order."""
 
 import asyncio
 import resource
 
 import pytest
 
-from inhouse.engines.client import OpenAICompatible
-from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.scripted_server import ScriptedServer
 from inhouse.engines.text import Text, TextCall, Usage
+from inhouse.engines.upstreams import Source
+from inhouse.settings import Upstream
 
 STREAMS = 1000
 CHUNKS = 10
@@ -20,8 +20,8 @@ async def test_a_thousand_streams_at_once_come_whole_and_in_order() -> None:
         pytest.skip(f"only {limit} files may be open at once")
     server = ScriptedServer(chunks=CHUNKS, delay=0.02)
     server.keep_requests = False
-    endpoints = Endpoints([await server.start()], probe_seconds=0)
-    engine = OpenAICompatible(endpoints, "m")
+    source = Source(Upstream(name="gpu", base_urls=(await server.start(),)))
+    engine = source.text("m")
     running, most = 0, 0
 
     async def hear() -> str:
@@ -41,7 +41,7 @@ async def test_a_thousand_streams_at_once_come_whole_and_in_order() -> None:
         return text
 
     texts = await asyncio.gather(*(hear() for _ in range(STREAMS)))
-    await endpoints.close()
+    await source.endpoints.close()
     await server.stop()
     assert set(texts) == {"0 1 2 3 4 5 6 7 8 9 "}
     assert most > STREAMS / 2

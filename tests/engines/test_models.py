@@ -15,9 +15,10 @@ from aiohttp import web
 
 from inhouse.clock import FrozenClock
 from inhouse.engines import abilities
-from inhouse.engines.models import Models
+from inhouse.engines.models import Load, Models
 from inhouse.engines.scripted import EVERYTHING, Scripted, answer
 from inhouse.engines.scripted_models import ScriptedLoader, scripted_entry
+from inhouse.engines.scripted_server import ScriptedServer
 from inhouse.engines.text import Text, TextCall
 from inhouse.errors import APIError, BadRequest, NotFound, PermissionDenied, Unavailable
 from inhouse.settings import Settings, Upstream
@@ -296,6 +297,15 @@ async def test_what_an_upstream_lists_is_listed_and_resolved(
     assert await ids(models) == ["qwen"]
     with pytest.raises(PermissionDenied):
         await models.delete("qwen")
+
+
+async def test_a_model_of_an_upstream_tells_how_busy_it_is(bench: Bench) -> None:
+    server = ScriptedServer(chunks=1)
+    models = await bench.models(Upstream(name="gpu", base_urls=(await server.start(),)))
+    assert models.loads() == []
+    assert await said(models, "scripted") == "0 "
+    assert models.loads() == [Load("scripted", "loaded", waiting=0, running=0)]
+    await server.stop()
 
 
 async def test_an_upstream_that_fails_breaks_neither_the_start_nor_the_list(

@@ -17,7 +17,6 @@ from inhouse.engines.model import Model
 from inhouse.engines.queue import Queue
 from inhouse.engines.residence import Loader, Residence, State
 from inhouse.engines.text import Delta, Json, TextCall, TextEngine
-from inhouse.engines.upstream_embeddings import UpstreamEmbeddings
 from inhouse.engines.upstreams import Offer, Source, Upstreams
 from inhouse.errors import NotFound, PermissionDenied
 from inhouse.settings import Settings
@@ -34,7 +33,8 @@ _LONGEST_NAME = 256
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How busy a model is: whether it is in memory, calls that wait, calls that run."""
+    """How busy a model is: whether it is in memory (that of an upstream is taken to be), calls that
+    wait, calls that run."""
 
     model: str
     state: State
@@ -58,7 +58,11 @@ class Models:
         self._residence = Residence(
             loader, memory_budget(settings), wait_seconds=settings.queue_wait_seconds
         )
-        self._upstreams = Upstreams(settings.upstreams)
+        self._upstreams = Upstreams(
+            settings.upstreams,
+            length=settings.queue_length,
+            wait_seconds=settings.queue_wait_seconds,
+        )
         self._entries: Mapping[str, Entry] = {}
         self._offers: Mapping[str, Offer] = {}
         self._aliases: Mapping[str, str] = {}
@@ -125,7 +129,7 @@ class Models:
     def embeddings(self, model: Model) -> EmbeddingEngine:
         """The engine of a model that makes embeddings; it loads when it is first asked."""
         if model.engine == "upstream":
-            return UpstreamEmbeddings(self._source(model).endpoints, model.id)
+            return self._source(model).embeddings(model.id)
         return _LoadedEmbeddings(self._residence, self._entry(model))
 
     async def tokenize(self, model: Model, text: str) -> "list[int]":
@@ -176,13 +180,16 @@ class Models:
 
     def loads(self) -> "list[Load]":
         """How busy the models are that were asked for."""
-        return [
-            Load(name, self._state(name), queue.waiting, queue.running)
+        here = [
+            Load(name, self._residence.state(name), queue.waiting, queue.running)
             for name, queue in self._text.items()
         ]
-
-    def _state(self, name: str) -> State:
-        return self._residence.state(name)
+        there = [
+            Load(name, "loaded", queue.waiting, queue.running)
+            for name, offer in self._offers.items()
+            if name not in self._text and (queue := offer.source.queues.get(name))
+        ]
+        return here + there
 
     def _begin(self, entry: Entry) -> None:
         def told(task: "asyncio.Task[object]") -> None:

@@ -146,7 +146,8 @@ class Queue:
         self, engine: TextEngine, slots: int, *, length: int = 256, wait_seconds: float = 120.0
     ) -> None:
         self._engine = engine
-        self._turns = Turns(slots, length=length, wait_seconds=wait_seconds)
+        self.turns = Turns(slots, length=length, wait_seconds=wait_seconds)
+        """Shared with what else uses the model."""
         self.running = 0
         """Calls that run now."""
 
@@ -157,23 +158,23 @@ class Queue:
     @property
     def waiting(self) -> int:
         """Calls that wait now."""
-        return self._turns.waiting
+        return self.turns.waiting
 
     @property
     def refused(self) -> int:
         """Calls refused so far because too many waited."""
-        return self._turns.refused
+        return self.turns.refused
 
     @property
     def expired(self) -> int:
         """Calls given up so far because they waited too long."""
-        return self._turns.expired
+        return self.turns.expired
 
     async def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
         """See `TextEngine`; the call waits for its turn at the first step."""
         batches = self._engine.generate(call)
-        slots = min(self._turns.slots, choices(call))
-        await self._turns.take(
+        slots = min(self.turns.slots, choices(call))
+        await self.turns.take(
             slots, project=call.project, priority=call.priority, deadline=call.deadline
         )
         self.running += 1
@@ -185,7 +186,7 @@ class Queue:
             try:
                 await batches.aclose()
             finally:
-                self._turns.give(slots)
+                self.turns.give(slots)
 
 
 def choices(call: TextCall) -> int:

@@ -11,7 +11,9 @@ from inhouse.engines.client import ASSUMED, OpenAICompatible
 from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.client_fields import FieldMap
 from inhouse.engines.model import Model
+from inhouse.engines.queue import Queue
 from inhouse.engines.text import Json
+from inhouse.engines.upstream_embeddings import UpstreamEmbeddings
 from inhouse.engines.wire import Limits
 from inhouse.errors import APIError
 from inhouse.settings import SettingsError, Upstream
@@ -31,10 +33,15 @@ class Offer:
 
 
 class Source:
-    """One upstream: its endpoints and what it offers."""
+    """One upstream: its endpoints, what it offers, and a queue in front of each of its models; see
+    `Turns` for `length` and `wait_seconds`."""
 
-    def __init__(self, settings: Upstream) -> None:
+    def __init__(
+        self, settings: Upstream, *, length: int = 256, wait_seconds: float = 120.0
+    ) -> None:
         self.settings = settings
+        self._length = length
+        self._wait_seconds = wait_seconds
         self.endpoints = Endpoints(
             settings.base_urls,
             api_key=settings.api_key,
@@ -48,16 +55,25 @@ class Source:
             self._fields = FieldMap(settings.fields)
         except ValueError as error:
             raise SettingsError(f"upstream {settings.name}: {error}") from error
-        self._text: dict[str, OpenAICompatible] = {}
+        self.queues: dict[str, Queue] = {}
+        """Those of the models that were asked for, by name."""
 
-    def text(self, name: str) -> OpenAICompatible:
-        """The engine of its model `name`."""
-        engine = self._text.get(name)
-        if engine is None:
-            engine = self._text[name] = OpenAICompatible(
-                self.endpoints, name, able=self._able, fields=self._fields
+    def text(self, name: str) -> Queue:
+        """The engine of its model `name`, behind its queue."""
+        queue = self.queues.get(name)
+        if queue is None:
+            engine = OpenAICompatible(self.endpoints, name, able=self._able, fields=self._fields)
+            queue = self.queues[name] = Queue(
+                engine,
+                self.settings.parallel,
+                length=self._length,
+                wait_seconds=self._wait_seconds,
             )
-        return engine
+        return queue
+
+    def embeddings(self, name: str) -> UpstreamEmbeddings:
+        """The vectors of its model `name`, which take turns with its texts."""
+        return UpstreamEmbeddings(self.endpoints, name, self.text(name).turns)
 
     async def count_chat(self, name: str, body: Json) -> int | None:
         """Tokens of a chat's prompt by its model `name`; None if it cannot say."""
@@ -88,8 +104,12 @@ class Source:
 class Upstreams:
     """All upstreams, in the order of the settings; of equal names the first one's model wins."""
 
-    def __init__(self, settings: Iterable[Upstream]) -> None:
-        self._sources = [Source(upstream) for upstream in settings]
+    def __init__(
+        self, settings: Iterable[Upstream], *, length: int = 256, wait_seconds: float = 120.0
+    ) -> None:
+        self._sources = [
+            Source(upstream, length=length, wait_seconds=wait_seconds) for upstream in settings
+        ]
         self._offers: list[dict[str, Offer]] = [{} for _ in self._sources]
         self._discovered = asyncio.Event()
         self._refreshing: asyncio.Task[None] | None = None

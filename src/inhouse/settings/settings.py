@@ -110,6 +110,13 @@ class Upstream:
         least=0,
         most=20,
     )
+    parallel: int = _setting(
+        1024,
+        INTEGER,
+        "Choices that one of its models generates at once; more wait in the model's queue.",
+        least=1,
+        most=65_536,
+    )
     abilities: tuple[str, ...] | None = _setting(
         None,
         LIST,
