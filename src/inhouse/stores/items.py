@@ -7,9 +7,11 @@ belongs to. It is found by its owner, or by its id within the project (reference
 from collections.abc import Sequence
 from typing import Any
 
+from inhouse import errors
 from inhouse.scope import Scope
 from inhouse.stores import bodies
 from inhouse.stores.database import Database, Statement
+from inhouse.stores.page import Listing, Page, listing, window
 
 Json = dict[str, Any]
 
@@ -63,6 +65,17 @@ def deleting(owner: str) -> Statement:
     return Statement("DELETE FROM items WHERE owner = ?", (owner,))
 
 
+def removing(scope: Scope, owner: str, item_id: str) -> Statement:
+    """The statement that deletes one item of `owner`; Stale if it is not there."""
+    params = (owner, bodies.lifted(item_id), scope.organization, scope.project or "")
+    return Statement(f"DELETE FROM items WHERE {_ONE}", params, rows=1)  # noqa: S608
+
+
+def missing(item_id: str) -> errors.NotFound:
+    """The 404 for an item that is not there, or not for this scope."""
+    return errors.NotFound(f"Item with id '{item_id}' not found.")
+
+
 class ItemStore:
     """Reads items. Every call takes the scope that asks, or an owner that a store checked."""
 
@@ -86,6 +99,34 @@ class ItemStore:
         params = (scope.organization, scope.project or "", bodies.lifted(item_id))
         rows = await self._database.read(sql, params)
         return bodies.load(rows[0][0]) if rows else None
+
+    async def page(
+        self, scope: Scope, owner: str, page: Page, *, output: bool | None = None
+    ) -> Listing:
+        """One page of the items of `owner`; only those it made, or only its input, if `output` says
+        so. BadRequest if `after` or `before` is none of its items.
+        """
+        bounds, values, tail = window("position", page)
+        positions = [await self._known(scope, owner, str(value)) for value in values]
+        side = "" if output is None else f" AND output = {int(output)}"
+        sql = f"SELECT body FROM items WHERE owner = ?{side}{bounds}{tail}"  # noqa: S608
+        rows = await self._database.read(sql, [owner, *positions])
+        return listing([bodies.load(row[0]) for row in rows], page)
+
+    async def get(self, scope: Scope, owner: str, item_id: str) -> Json:
+        """The item of `owner` with this id. NotFound."""
+        sql = f"SELECT body FROM items WHERE {_ONE}"  # noqa: S608
+        params = (owner, bodies.lifted(item_id), scope.organization, scope.project or "")
+        rows = await self._database.read(sql, params)
+        if not rows:
+            raise missing(item_id)
+        return bodies.load(rows[0][0])
+
+    async def _known(self, scope: Scope, owner: str, item_id: str) -> int:
+        found = await self.position(scope, owner, item_id)
+        if found is None:
+            raise errors.BadRequest(f"No such item: {item_id}", param="after")
+        return found
 
     async def position(self, scope: Scope, owner: str, item_id: str) -> int | None:
         """Where an item of `owner` lies."""
