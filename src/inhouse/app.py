@@ -15,6 +15,7 @@ from inhouse.http import cors
 from inhouse.http.edge import Edge
 from inhouse.http.plain import Plain
 from inhouse.http.protocol import Protocol
+from inhouse.http.websocket import upgraded
 from inhouse.services import Services
 from inhouse.settings import Settings
 from inhouse.telemetry import configure_logging
@@ -32,6 +33,7 @@ def edge(services: Services) -> Edge:
         plain=Plain(services.access, services.metrics, services.health, cache(services.openapi)),
         max_body_bytes=settings.max_body_bytes,
         loopback_only=settings.no_auth,
+        origins=settings.cors_origins,
     )
 
 
@@ -60,7 +62,9 @@ def _config(services: Services) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         http=Protocol,
-        ws="none",
+        ws=upgraded,  # pyright: ignore[reportArgumentType] - a factory serves as the class
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

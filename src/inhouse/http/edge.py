@@ -7,6 +7,7 @@ what fails early has its own status; what fails later is an `error` event.
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from inhouse.access import Access
 from inhouse.clock import Clock
 from inhouse.contract import parse
 from inhouse.errors import APIError, PermissionDenied, ServerError
-from inhouse.http import frames
+from inhouse.http import frames, websocket
 from inhouse.http.plain import Plain
 from inhouse.http.request import ASGIScope, ClientGone, Head, Receive, Send, read_body
 from inhouse.ids import IdMaker
@@ -34,7 +35,7 @@ class Edge:
 
     `max_body_bytes` limits JSON bodies. With `loopback_only` (no authentication) requests are
     refused whose Host is not a loopback name, so that a web page cannot reach the server by a name
-    of its own.
+    of its own. Pages of `origins` may open WebSockets (`*`: all), others only the server's own.
     """
 
     dispatcher: Dispatcher
@@ -45,14 +46,14 @@ class Edge:
     plain: Plain
     max_body_bytes: int
     loopback_only: bool = False
+    origins: Collection[str] = ()
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
                 await Exchange(self, scope, receive, send).run()
             case "websocket":
-                await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": "not available"})
+                await websocket.serve(self, scope, receive, send)
             case kind:
                 raise NotImplementedError(f"ASGI scope {kind}")
 
