@@ -6,6 +6,7 @@ import pytest
 
 from inhouse.cli import main
 from inhouse.engines.catalogue import seed
+from inhouse.engines.scripted_kinds import GUISES
 
 TEXT = "smollm2-135m-instruct"
 
@@ -110,17 +111,47 @@ def test_a_removed_model_stays_removed(inhouse):
     assert inhouse("remove", TEXT)[0] == 1
 
 
-def test_upstream_models_are_listed_with_their_field_map(inhouse, upstream, tmp_path, monkeypatch):
-    config = tmp_path / "inhouse.toml"
-    config.write_text(
-        f"[[upstreams]]\nname = 'gpu'\nbase_url = '{upstream.url}'\n"
-        "[upstreams.fields]\nseed = false\n"
-    )
-    monkeypatch.setenv("INHOUSE_CONFIG", str(config))
+@pytest.fixture
+def behind(upstream, tmp_path, monkeypatch):
+    """Puts the scripted upstream into the configuration, with more settings of it."""
+
+    def configure(more: str = "") -> None:
+        config = tmp_path / "inhouse.toml"
+        config.write_text(f"[[upstreams]]\nname = 'gpu'\nbase_url = '{upstream.url}'\n{more}")
+        monkeypatch.setenv("INHOUSE_CONFIG", str(config))
+
+    return configure
+
+
+def test_a_model_of_an_upstream_is_shown_with_what_is_known_of_it_and_how(
+    inhouse, upstream, behind
+):
+    upstream.server.guise = GUISES["vllm"]
+    behind("[upstreams.fields]\nseed = false\n")
     shown = json.loads(inhouse("show", "scripted", "--json")[1])
     assert (shown["state"], shown["source"]) == ("upstream", "gpu")
-    assert shown["fields"]["seed"] is False
-    assert shown["fields"]["max_completion_tokens"] == "max_tokens"
+    assert (shown["server"], shown["takes_developer"], shown["counts_tokens"]) == (
+        *("vLLM 0.14.1", True, True),
+    )
+    assert shown["fields"]["seed"] == {"rule": False, "by": "configured"}
+    assert shown["fields"]["max_completion_tokens"] == {"rule": "max_tokens", "by": "probed"}
+    assert shown["fields"]["verbosity"] == {"rule": "", "by": "assumed"}
+    said = inhouse("show", "scripted")[1]
+    assert "guided_json = 'structured_outputs.json' (probed)" in said
+    assert "seed = False (configured)" in said
+
+
+def test_a_model_whose_server_fails_or_is_left_alone_is_shown_as_assumed(inhouse, upstream, behind):
+    upstream.server.fault = "500"
+    behind()
+    shown = json.loads(inhouse("show", "scripted", "--json")[1])
+    assert (shown["server"], shown["takes_developer"]) == (None, None)
+    assert {rule["by"] for rule in shown["fields"].values()} == {"assumed"}
+    upstream.server.fault = None
+    upstream.server.requests.clear()
+    behind("probe = false\n")
+    inhouse("show", "scripted")
+    assert [path for path, _, _ in upstream.server.requests] == ["/v1/models"]
 
 
 def test_an_upstream_that_does_not_answer_is_told(inhouse, tmp_path, monkeypatch):

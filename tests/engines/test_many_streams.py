@@ -20,7 +20,7 @@ async def test_a_thousand_streams_at_once_come_whole_and_in_order() -> None:
         pytest.skip(f"only {limit} files may be open at once")
     server = ScriptedServer(chunks=CHUNKS, delay=0.02)
     server.keep_requests = False
-    source = Source(Upstream(name="gpu", base_urls=(await server.start(),)))
+    source = Source(Upstream(name="gpu", base_urls=(await server.start(),), probe=False))
     engine = source.text("m")
     running, most = 0, 0
 
@@ -41,7 +41,7 @@ async def test_a_thousand_streams_at_once_come_whole_and_in_order() -> None:
         return text
 
     texts = await asyncio.gather(*(hear() for _ in range(STREAMS)))
-    await source.endpoints.close()
+    await source.close()
     await server.stop()
     assert set(texts) == {"0 1 2 3 4 5 6 7 8 9 "}
     assert most > STREAMS / 2

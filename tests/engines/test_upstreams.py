@@ -22,7 +22,7 @@ async def server() -> AsyncIterator[ScriptedServer]:
 
 
 async def source(server: ScriptedServer, *, length: int = 256, **settings: Any) -> Source:
-    upstream = Upstream(name="gpu", base_urls=(await server.start(),), **settings)
+    upstream = Upstream(name="gpu", base_urls=(await server.start(),), probe=False, **settings)
     return Source(upstream, length=length, wait_seconds=5)
 
 
@@ -54,7 +54,7 @@ async def test_people_come_before_batches_and_projects_take_turns(server: Script
     calls = [call("first"), call("bulk", "a", "batch"), call("a1"), call("a2"), call("b1", "b")]
     await asyncio.gather(*(drain(gpu, each) for each in calls))
     assert asked(server) == ["first", "a1", "b1", "a2", "bulk"]
-    await gpu.endpoints.close()
+    await gpu.close()
 
 
 async def test_no_more_run_at_once_than_the_settings_say(server: ScriptedServer) -> None:
@@ -65,7 +65,7 @@ async def test_no_more_run_at_once_than_the_settings_say(server: ScriptedServer)
     assert (queue.running, queue.waiting) == (2, 3)
     await asyncio.gather(*tasks)
     assert (queue.running, queue.waiting) == (0, 0)
-    await gpu.endpoints.close()
+    await gpu.close()
 
 
 async def test_a_call_that_is_given_up_leaves_the_queue_and_is_never_sent(
@@ -77,7 +77,7 @@ async def test_a_call_that_is_given_up_leaves_the_queue_and_is_never_sent(
     tasks[1].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert asked(server) == ["one", "three"]
-    await gpu.endpoints.close()
+    await gpu.close()
 
 
 async def test_a_queue_that_is_full_refuses(server: ScriptedServer) -> None:
@@ -87,7 +87,7 @@ async def test_a_queue_that_is_full_refuses(server: ScriptedServer) -> None:
     with pytest.raises(RateLimited):
         await drain(gpu, call("three"))
     await asyncio.gather(*tasks)
-    await gpu.endpoints.close()
+    await gpu.close()
 
 
 async def test_a_server_that_hangs_holds_its_slots_no_longer_than_its_time_out(
@@ -99,7 +99,7 @@ async def test_a_server_that_hangs_holds_its_slots_no_longer_than_its_time_out(
         await drain(gpu, call("lost"))
     server.fault = None
     await drain(gpu, call("found"))
-    await gpu.endpoints.close()
+    await gpu.close()
 
 
 async def test_vectors_take_turns_with_texts(server: ScriptedServer) -> None:
@@ -109,4 +109,4 @@ async def test_vectors_take_turns_with_texts(server: ScriptedServer) -> None:
     with pytest.raises(RateLimited):
         await gpu.embeddings("m").embed(["text"])
     await task
-    await gpu.endpoints.close()
+    await gpu.close()

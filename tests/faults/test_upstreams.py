@@ -16,7 +16,9 @@ from inhouse.engines.scripted import Scripted
 from inhouse.engines.scripted_server import ScriptedServer
 from inhouse.settings import Settings, Upstream
 
-QUICK: Json = {"connect_seconds": 0.5, "first_byte_seconds": 0.5, "idle_seconds": 0.5}
+QUICK: Json = {"connect_seconds": 0.5, "first_byte_seconds": 0.5, "idle_seconds": 0.5} | {
+    "probe": False
+}
 FAULTS = ["hang", "reset", "stall", "error", "cut", "nonsense", "overflow", "429", "500", "503"]
 MODELS = ("remote", *(f"fault-{fault}" for fault in FAULTS), "fault-401", "fault-418")
 WHOLE = "0 1 2 3 4 5 6 7 "

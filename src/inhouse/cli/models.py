@@ -82,6 +82,8 @@ def _show(arguments: argparse.Namespace) -> int:
     found = next((model for model in models if model["id"] == wanted), None)
     if found is None:
         raise Failure(f"There is no model {arguments.name!r}.")
+    if found["engine"] == "upstream":
+        found = shelf.learned(found)
     found["aliases"] = [name for name, target in shelf.aliases().items() if target == wanted]
     if arguments.json:
         terminal.say_json(found)
@@ -93,11 +95,18 @@ def _show(arguments: argparse.Namespace) -> int:
 def _shown(value: Any) -> str:
     if value is None or value in ("", [], {}):
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {each!r}" for name, each in value.items())
+        return ", ".join(f"{name} = {_rule(each)}" for name, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(str, value))
     return str(value)
+
+
+def _rule(value: Any) -> str:
+    """A rule of a field map with how it is known, or any other value."""
+    return f"{value['rule']!r} ({value['by']})" if isinstance(value, Mapping) else repr(value)
 
 
 def _pull(arguments: argparse.Namespace) -> int:

@@ -6,15 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from inhouse.cli import parts, terminal
-from inhouse.cli.client import Client
+from inhouse.cli import offers, parts, terminal
 from inhouse.cli.failures import Failure
 from inhouse.clock import SystemClock
 from inhouse.engines import abilities
 from inhouse.engines.catalogue import Entry, install, pull, seed
-from inhouse.engines.client_fields import DEFAULTS
-from inhouse.engines.upstreams import ABLE
-from inhouse.settings import Settings, Upstream
+from inhouse.settings import Settings
 from inhouse.stores.models import ModelStore
 
 Json = dict[str, Any]
@@ -46,7 +43,12 @@ class Shelf:
 
     def upstream(self) -> list[Json]:
         """The models of upstreams; one that does not answer is told on standard error."""
-        return [model for entry in self._settings.upstreams for model in _listed(entry)]
+        return [model for entry in self._settings.upstreams for model in offers.listed(entry)]
+
+    def learned(self, model: Json) -> Json:
+        """An upstream's model with what its server is found to take, for which it is asked."""
+        of = next(each for each in self._settings.upstreams if each.name == model["source"])
+        return offers.learned(of, model["id"])
 
     def aliases(self) -> Mapping[str, str]:
         """Names and rules, and where they lead."""
@@ -145,28 +147,3 @@ def _stem(source: str) -> str:
     """A name for a source: its file's, without the ending."""
     file = source.partition("@")[0].replace("#", "/").rpartition("/")[2]
     return file.rpartition(".")[0].lower() or file.lower()
-
-
-def _listed(upstream: Upstream) -> list[Json]:
-    names = upstream.models
-    if names is None:
-        try:
-            client = Client(upstream.base_urls[0], upstream.api_key, upstream.connect_seconds)
-            names = [model["id"] for model in client.get("/models")["data"]]
-        except (Failure, KeyError, TypeError) as error:
-            terminal.note(f"upstream {upstream.name}: {error}")
-            return []
-    return [
-        {
-            "id": name,
-            "state": "upstream",
-            "engine": "upstream",
-            "source": upstream.name,
-            "base_urls": list(upstream.base_urls),
-            "abilities": sorted(ABLE if upstream.abilities is None else upstream.abilities),
-            "context_length": upstream.context_length,
-            "size": None,
-            "fields": {**DEFAULTS, **upstream.fields},
-        }
-        for name in names
-    ]

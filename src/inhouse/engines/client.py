@@ -15,7 +15,7 @@ from inhouse.engines.client_chunks import Chunk, decode_chunk
 from inhouse.engines.client_deltas import Deltas
 from inhouse.engines.client_endpoints import Endpoints, Reply
 from inhouse.engines.client_errors import error_object, error_of
-from inhouse.engines.client_fields import FieldMap
+from inhouse.engines.client_fields import FieldMap, Profile
 from inhouse.engines.client_sse import DONE, Events
 from inhouse.engines.text import Delta, Json, TextCall
 from inhouse.engines.wire import TimedOut, WireError
@@ -50,19 +50,20 @@ class OpenAICompatible:
     ) -> None:
         self._endpoints = endpoints
         self._model = model
-        self._able = able
-        self._fields = fields or FieldMap({})
+        self.profile = Profile(able, fields or FieldMap({}))
+        """May be changed, for the calls that follow."""
 
     @property
     def abilities(self) -> frozenset[str]:
-        return self._able
+        return self.profile.able
 
     def generate(self, call: TextCall) -> AsyncGenerator[Sequence[Delta], None]:
         """See `TextEngine`. Raises `APIError`; after the first batch it is a `ServerError`."""
         legacy = call.kind == "completion"
-        body = self._fields.apply(call.body)
+        fields = self.profile.fields
+        body = fields.apply(call.body)
         body["model"] = self._model
-        if body.get("stream"):
+        if body.get("stream") and fields.sends("stream_options"):
             body["stream_options"] = {"include_usage": True}
         else:
             body.pop("stream_options", None)

@@ -95,16 +95,22 @@ class Endpoints:
         self._wire.close()
 
     async def post(
-        self, path: str, body: bytes, *, root: bool = False, legacy: bool = False
+        self,
+        path: str,
+        body: bytes,
+        *,
+        root: bool = False,
+        legacy: bool = False,
+        retries: int | None = None,
     ) -> Reply:
         """POST to `{base}{path}` (`root`: to the server's root instead) and wait for the first
-        bytes of a 200.
+        bytes of a 200. `retries` in place of those of all calls.
 
         Raises `APIError`: what the upstream refused, or `Unavailable` when no endpoint answers.
         """
         failure: APIError | None = None
         order = self._order()
-        for attempt in range(self._retries + 1):
+        for attempt in range((self._retries if retries is None else retries) + 1):
             round_, at = divmod(attempt, len(order))
             endpoint = order[at]
             if round_:

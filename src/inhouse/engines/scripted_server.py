@@ -10,6 +10,8 @@ Answers GET /v1/models and POST /v1/chat/completions and /v1/completions, stream
     429, 500, 503, ... any status                      overflow  400, the context is too small
     cut       ends the stream without a finish reason  nonsense  sends what is not JSON
 
+`guise` says for which kind of server it passes (`inhouse.engines.scripted_kinds`).
+
     python -m inhouse.engines.scripted_server --port 8000 --chunks 64 --delay 0.01
 """
 
@@ -20,6 +22,8 @@ import json
 from typing import Any, cast
 
 import httptools
+
+from inhouse.engines.scripted_kinds import GUISES, Guise
 
 _OVERFLOW = (
     "This model's maximum context length is 100 tokens. However, you requested 120 tokens "
@@ -39,6 +43,7 @@ class ScriptedServer:
         self.chunks = chunks
         self.delay = delay
         self.fault = fault
+        self.guise = Guise()
         self.separate = False
         """Every event of a burst is an HTTP chunk of its own, as most servers send them."""
         self.keep_requests = True
@@ -141,12 +146,15 @@ class _Peer(asyncio.Protocol):
             self._transport.abort()
 
     def _answer(self, path: str, body: Any) -> None:
-        if path == "/v1/models":
-            model = {"id": "scripted", "object": "model", "created": 0, "owned_by": "scripted"}
-            self._whole(200, {"object": "list", "data": [model]})
-            return
+        guise = self._server.guise
         if path not in {"/v1/chat/completions", "/v1/completions"} or not isinstance(body, dict):
-            self._whole(404, {"error": {"message": "no such route", "code": 404}})
+            answer = guise.answer(path, body)
+            missing = {"error": {"message": "no such route", "code": 404}}
+            self._whole(404 if answer is None else 200, answer or missing)
+            return
+        if refused := guise.refused(body):
+            message = f"Unsupported parameter: '{refused}' is not supported."
+            self._whole(400, {"error": {"message": message, "param": refused, "code": None}})
             return
         fault = self._server.fault
         model = str(body.get("model"))
@@ -201,6 +209,8 @@ class _Peer(asyncio.Protocol):
         for at in range(self._server.chunks):
             said = {"text": _piece(at)} if legacy else {"delta": {"content": _piece(at)}}
             events += [{"index": choice, **said, "finish_reason": None} for choice in numbers]
+        if body.get("logprobs") and not legacy and "logprobs" not in self._server.guise.ignores:
+            events = [{**event, "logprobs": _logprobs(event)} for event in events]
         empty: dict[str, Any] = {"text": ""} if legacy else {"delta": {}}
         events += [{"index": choice, **empty, "finish_reason": "stop"} for choice in numbers]
         chunks = [_event({**frame, "choices": [choice]}) for choice in events]
@@ -247,6 +257,11 @@ def _piece(at: int) -> str:
     return f"{at} "
 
 
+def _logprobs(event: Any) -> Any:
+    token = {"token": event["delta"]["content"], "logprob": -0.5, "bytes": None}
+    return {"content": [{**token, "top_logprobs": []}]}
+
+
 def _frame(body: Any, *, legacy: bool) -> dict[str, Any]:
     kind = "text_completion" if legacy else "chat.completion"
     if body.get("stream") and not legacy:
@@ -265,6 +280,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     )
     server.keep_requests = False
     server.separate = arguments.separate
+    server.guise = GUISES[arguments.guise]
     base_url = await server.start(port=arguments.port, unix=arguments.unix)
     print(base_url, flush=True)  # noqa: T201 - whoever started it reads where it listens
     await asyncio.Event().wait()
@@ -279,6 +295,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--fault")
     parser.add_argument("--separate", action="store_true")
+    parser.add_argument("--guise", choices=GUISES, default="scripted")
     arguments = parser.parse_args()
     runner = asyncio.run
     with contextlib.suppress(ImportError):

@@ -6,22 +6,24 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from inhouse.engines import abilities, upstream_tokens
-from inhouse.engines.client import ASSUMED, OpenAICompatible
+from inhouse.engines import upstream_tokens
+from inhouse.engines.client import OpenAICompatible
 from inhouse.engines.client_endpoints import Endpoints
-from inhouse.engines.client_fields import FieldMap
+from inhouse.engines.client_fields import FieldMap, Profile
 from inhouse.engines.model import Model
 from inhouse.engines.queue import Queue
 from inhouse.engines.text import Json
 from inhouse.engines.upstream_embeddings import UpstreamEmbeddings
+from inhouse.engines.upstream_facts import Facts, able, field_map
+from inhouse.engines.upstream_probe import identified, probe
 from inhouse.engines.wire import Limits
 from inhouse.errors import APIError
 from inhouse.settings import SettingsError, Upstream
 
 _LOG = logging.getLogger(__name__)
 _REFRESH_SECONDS = 60.0
-ABLE = ASSUMED | {abilities.VISION, abilities.EMBEDDINGS, abilities.DIMENSIONS}
-"""What an upstream is taken to be able to do: it answers itself for what its model cannot."""
+_PROBE_AGAIN_SECONDS = 300.0
+"""After a probe that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,37 @@ class Source:
             ),
             retries=settings.retries,
         )
-        self._able = ABLE if settings.abilities is None else frozenset(settings.abilities)
-        try:
-            self._fields = FieldMap(settings.fields)
-        except ValueError as error:
-            raise SettingsError(f"upstream {settings.name}: {error}") from error
+        self.facts = Facts()
+        self._profile = self._judged(self.facts)
+        self._engines: dict[str, OpenAICompatible] = {}
         self.queues: dict[str, Queue] = {}
         """Those of the models that were asked for, by name."""
+        self._probing: asyncio.Task[None] | None = None
+        self._probe_at = 0.0
+        self.generation = 0
+
+    async def close(self) -> None:
+        """End what it does in the background, and its connections."""
+        if self._probing:
+            self._probing.cancel()
+            await asyncio.wait([self._probing])
+        await self.endpoints.close()
 
     def text(self, name: str) -> Queue:
-        """The engine of its model `name`, behind its queue."""
+        """The engine of its model `name`, behind its queue. The first call of any has the server
+        probed beside it."""
+        self._probe_with(name)
+        return self._queue(name)
+
+    def embeddings(self, name: str) -> UpstreamEmbeddings:
+        """The vectors of its model `name`, which take turns with its texts."""
+        return UpstreamEmbeddings(self.endpoints, name, self._queue(name).turns)
+
+    def _queue(self, name: str) -> Queue:
         queue = self.queues.get(name)
         if queue is None:
-            engine = OpenAICompatible(self.endpoints, name, able=self._able, fields=self._fields)
+            engine = self._engines[name] = OpenAICompatible(self.endpoints, name)
+            engine.profile = self._profile
             queue = self.queues[name] = Queue(
                 engine,
                 self.settings.parallel,
@@ -71,20 +91,48 @@ class Source:
             )
         return queue
 
-    def embeddings(self, name: str) -> UpstreamEmbeddings:
-        """The vectors of its model `name`, which take turns with its texts."""
-        return UpstreamEmbeddings(self.endpoints, name, self.text(name).turns)
+    def _probe_with(self, name: str) -> None:
+        """Begin to probe, unless that was done, is being done, or failed a short while ago."""
+        if self.facts.whole or self._probing or not self.settings.probe:
+            return
+        now = asyncio.get_running_loop().time()
+        if now >= self._probe_at:
+            self._probe_at = now + _PROBE_AGAIN_SECONDS
+            self._probing = asyncio.create_task(self._probe(name))
+
+    async def _probe(self, name: str) -> None:
+        self.learn(await probe(self.endpoints, name))
+        self._probing = None
+
+    def learn(self, facts: Facts) -> None:
+        """Go by these facts from now on."""
+        if facts != self.facts:
+            self.facts = facts
+            self._profile = self._judged(facts)
+            self.generation += 1
+            for engine in self._engines.values():
+                engine.profile = self._profile
+
+    def _judged(self, facts: Facts) -> Profile:
+        try:
+            fields = FieldMap(field_map(self.settings, facts))
+        except ValueError as error:
+            raise SettingsError(f"upstream {self.settings.name}: {error}") from error
+        return Profile(able(self.settings, facts), fields)
 
     async def count_chat(self, name: str, body: Json) -> int | None:
         """Tokens of a chat's prompt by its model `name`; None if it cannot say."""
-        return await upstream_tokens.count_chat(self.endpoints, name, self._fields, body)
+        return await upstream_tokens.count_chat(self.endpoints, name, self._profile.fields, body)
 
     async def listing(self) -> list[Json]:
         """What it lists, or the models that the settings name. Raises `Unavailable`."""
         named = self.settings.models
         if named is not None:
             return [{"id": name} for name in named]
-        return (await self.endpoints.get("/models")).get("data") or []
+        listed: list[Json] = (await self.endpoints.get("/models")).get("data") or []
+        if not self.facts.server:
+            self.learn(identified(listed))
+        return listed
 
     def model(self, listed: Json) -> Model:
         """A listed model as clients see it."""
@@ -94,7 +142,7 @@ class Source:
             id=str(listed["id"]),
             created=created if isinstance(created, int) else 0,
             owned_by=str(listed.get("owned_by") or self.settings.name),
-            abilities=self._able,
+            abilities=self._profile.able,
             engine="upstream",
             source=f"upstream:{self.settings.name}",
             context_length=length if isinstance(length, int) else None,
@@ -110,10 +158,15 @@ class Upstreams:
         self._sources = [
             Source(upstream, length=length, wait_seconds=wait_seconds) for upstream in settings
         ]
-        self._offers: list[dict[str, Offer]] = [{} for _ in self._sources]
+        self._listed: list[dict[str, Json]] = [{} for _ in self._sources]
         self._discovered = asyncio.Event()
         self._refreshing: asyncio.Task[None] | None = None
-        self.generation = 0
+        self._generation = 0
+
+    @property
+    def generation(self) -> int:
+        """Changes when the offers may have."""
+        return self._generation + sum(source.generation for source in self._sources)
 
     async def start(self) -> None:
         """Begin to discover models and to probe endpoints, in the background."""
@@ -133,13 +186,13 @@ class Upstreams:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._refreshing
         for source in self._sources:
-            await source.endpoints.close()
+            await source.close()
 
     def offers(self) -> Mapping[str, Offer]:
         """What is offered, by name."""
         merged: dict[str, Offer] = {}
-        for offers in reversed(self._offers):
-            merged |= offers
+        for source, listed in zip(reversed(self._sources), reversed(self._listed), strict=True):
+            merged |= {name: Offer(source.model(each), source) for name, each in listed.items()}
         return merged
 
     async def discovered(self, seconds: float) -> None:
@@ -168,9 +221,7 @@ class Upstreams:
             _LOG.warning("upstream %s: %s", source.settings.name, error.message)
 
     def _keep(self, index: int, listed: Sequence[Json]) -> None:
-        source = self._sources[index]
-        models = [source.model(value) for value in listed if value.get("id")]
-        offers = {model.id: Offer(model, source) for model in models}
-        if offers != self._offers[index]:
-            self._offers[index] = offers
-            self.generation += 1
+        found = {str(value["id"]): value for value in listed if value.get("id")}
+        if found != self._listed[index]:
+            self._listed[index] = found
+            self._generation += 1

@@ -110,6 +110,12 @@ class Upstream:
         least=0,
         most=20,
     )
+    probe: bool = _setting(
+        default=True,
+        kind=BOOLEAN,
+        help="Find out, with a few requests for one token each, what it takes: see "
+        "[upstreams](upstreams.md#probing).",
+    )
     parallel: int = _setting(
         1024,
         INTEGER,
