@@ -352,3 +352,15 @@ async def test_a_keys_last_use_is_noted_and_no_cache_dropped(
     await access.record(scope, "POST /embeddings")
     assert await last_used() == start + 60
     assert database.generation == generation
+
+
+async def test_work_goes_on_with_the_rights_that_its_key_has_now(access_of: AccessOf) -> None:
+    access = access_of()
+    made = await access.create_key("worker", permissions=["model.request"])
+    acting = await access.principal(made.key.id, made.key.project)
+    assert acting == made.key.principal()
+    await access.revoke_key(made.key.id)
+    with pytest.raises(Unauthorized, match="no longer valid"):
+        await access.principal(made.key.id, made.key.project)
+    with pytest.raises(Unauthorized):
+        await access.principal("key_unknown", made.key.project)

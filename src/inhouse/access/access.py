@@ -139,6 +139,18 @@ class Access:
             self._principals[digest, organization, project] = principal
         return principal
 
+    async def principal(self, key_id: str, project: str | None) -> Principal:
+        """Who acts with a key now, in `project`: for work that goes on when its request has ended.
+
+        Raises Unauthorized if the key, or the project, is not valid any more.
+        """
+        if self._no_auth:
+            return self._anybody or await self._find_anybody()
+        key = await self._keys.find(key_id)
+        if key is None:
+            raise errors.Unauthorized("The API key that started this work is no longer valid.")
+        return await self._check_headers(key.principal(), None, project)
+
     def authorise(self, principal: Principal, permission: str) -> None:
         """PermissionDenied unless the principal has the permission."""
         if permission not in principal.permissions and "*" not in principal.permissions:

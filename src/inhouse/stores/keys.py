@@ -14,11 +14,12 @@ _LIST = (
     f"SELECT {_COLUMNS} FROM keys k WHERE k.organization = ? AND k.revoked IS NULL"  # noqa: S608
     " ORDER BY k.id"
 )
-_VALID = (
-    f"SELECT k.digest, {_COLUMNS} FROM keys k LEFT JOIN projects p ON p.id ="  # noqa: S608
-    " k.project WHERE k.digest = ? AND k.revoked IS NULL AND (k.project = '' OR p.status ="
-    " 'active')"
+_FIND = (
+    f"SELECT k.digest, {_COLUMNS} FROM keys k LEFT JOIN projects p ON p.id = k.project"  # noqa: S608
+    " WHERE k.revoked IS NULL AND (k.project = '' OR p.status = 'active') AND "
 )
+_VALID = f"{_FIND} k.digest = ?"
+_VALID_ID = f"{_FIND} k.id = ?"
 _INSERT = (
     "INSERT INTO keys (id, digest, redacted, name, organization, project, owner, role, permissions,"
     " created)"
@@ -73,6 +74,11 @@ class KeyStore:
             if rows:
                 return rows[0][0], Key.of(rows[0][1:])
         return None
+
+    async def find(self, key_id: str) -> Key | None:
+        """The key with this id; None if there is none, it is revoked or its project ended."""
+        rows = await self._database.read(_VALID_ID, (key_id,))
+        return Key.of(rows[0][1:]) if rows else None
 
     async def list(self, organization: str) -> list[Key]:
         """The organization's keys that are not revoked, oldest first."""
