@@ -2,6 +2,9 @@
 
 import msgspec
 
+from inhouse.agent.responses.background import Background
+from inhouse.agent.responses.follow import Follower
+from inhouse.agent.responses.runs import Runs
 from inhouse.clock import Clock
 from inhouse.engines.models import Model, Models
 from inhouse.fetch import Fetcher
@@ -9,6 +12,8 @@ from inhouse.ids import IdMaker
 from inhouse.scope import Scope
 from inhouse.settings import Settings
 from inhouse.stores.chats import ChatStore
+from inhouse.stores.conversations import ConversationStore
+from inhouse.stores.responses import ResponseStore
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -23,6 +28,11 @@ class Context(msgspec.Struct, frozen=True):
     model: Model | None
     requested_model: str | None
     chats: ChatStore
+    conversations: ConversationStore
+    responses: ResponseStore
+    runs: Runs
+    background: Background
+    follower: Follower
     fetcher: Fetcher
     settings: Settings
     clock: Clock

@@ -42,6 +42,8 @@ class Usage:
     output: int = 0
     reasoning: int = 0
     first_token_seconds: float | None = None
+    recorded: bool = False
+    """Whether its row is written already, with what the request left."""
 
     @property
     def total(self) -> int:

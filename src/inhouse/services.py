@@ -3,11 +3,20 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from inhouse.access import Access, Limits
-from inhouse.api import completions, embeddings, models
+from inhouse.agent.responses.background import Background
+from inhouse.agent.responses.follow import Follower
+from inhouse.agent.responses.gather import Memory
+from inhouse.agent.responses.runs import Runs
+from inhouse.agent.responses.sealed import Seal
+from inhouse.agent.responses.upkeep import Upkeep
+from inhouse.api import completions, conversations, embeddings, models, responses
 from inhouse.api.chat import completions as chat_completions
 from inhouse.api.chat.completions import messages as chat_messages
+from inhouse.api.conversations import items as conversation_items
+from inhouse.api.responses import input_items
 from inhouse.clock import Clock, SystemClock
 from inhouse.context import Context
 from inhouse.contract import Contract
@@ -16,18 +25,31 @@ from inhouse.engines.models import Model, Models
 from inhouse.errors import APIError
 from inhouse.fetch import Fetcher
 from inhouse.ids import IdMaker, Ids
+from inhouse.jobs import Jobs, Worker
 from inhouse.operations import Dispatcher, Json, Operation, Table
 from inhouse.scope import Scope
 from inhouse.settings import Settings
 from inhouse.stores.chats import ChatStore
+from inhouse.stores.conversations import ConversationStore
 from inhouse.stores.database import Database
 from inhouse.stores.models import ModelStore
+from inhouse.stores.responses import ResponseStore
 from inhouse.stores.secret import load as load_secret
 from inhouse.telemetry import Metrics
 
 _DATABASE_SECONDS = 2.0
 
-MODULES = (models, embeddings, completions, chat_completions, chat_messages)
+MODULES = (
+    models,
+    embeddings,
+    completions,
+    chat_completions,
+    chat_messages,
+    conversations,
+    conversation_items,
+    responses,
+    input_items,
+)
 """Every module of `api` that holds operations."""
 
 
@@ -55,6 +77,8 @@ class Services:
     clock: Clock
     ids: IdMaker
     dispatcher: Dispatcher
+    worker: Worker
+    upkeep: Upkeep
     draining: bool = False
 
     @classmethod
@@ -93,14 +117,40 @@ class Services:
         metrics.watch(
             lambda: [(load.model, load.waiting, load.running) for load in running.loads()]
         )
-        chats = ChatStore(database)
         ports = [port for port in (settings.port, settings.metrics_port) if port is not None]
         fetcher = Fetcher({"image_url": settings.fetch_allow}, own_ports=ports)
+        memory = Memory(ResponseStore(database), ConversationStore(database), ids)
+        server = ids("srv_")
+        runs = Runs(
+            database=database,
+            models=running,
+            memory=memory,
+            fetcher=fetcher,
+            seal=Seal(secret),
+            clock=clock,
+            ids=ids,
+            server=server,
+        )
+        background = Background(runs, access, metrics)
+        made = partial(
+            Context,
+            models=running,
+            chats=ChatStore(database),
+            conversations=memory.conversations,
+            responses=memory.responses,
+            runs=runs,
+            background=background,
+            follower=Follower(database, memory.responses, clock),
+            fetcher=fetcher,
+            settings=settings,
+            clock=clock,
+            ids=ids,
+        )
 
         def context(scope: Scope, model: Model | None, requested: str | None) -> Context:
-            return Context(scope, running, model, requested, chats, fetcher, settings, clock, ids)
+            return made(scope=scope, model=model, requested_model=requested)
 
-        return cls(
+        services = cls(
             settings=settings,
             database=database,
             access=access,
@@ -113,10 +163,17 @@ class Services:
             dispatcher=Dispatcher(
                 Table(contract, operations()), access, running, context, clock, metrics
             ),
+            worker=Worker(Jobs(database, clock, ids), server, [background.handler]),
+            upkeep=Upkeep(database, clock, server),
         )
+        await services.worker.start()
+        await services.upkeep.start()
+        return services
 
     async def close(self) -> None:
         """End the engines, finish the writes, let go of the data folder."""
+        await self.upkeep.close()
+        await self.worker.close()
         await self.models.close()
         await self.database.close()
 

@@ -21,6 +21,24 @@ async def obfuscated(
             yield [_padded(chunk) if chunk["choices"] else chunk for chunk in batch]
 
 
+async def obfuscated_events(
+    batches: AsyncGenerator[Sequence[Json], None],
+) -> AsyncGenerator[Sequence[Json], None]:
+    """The same events of a response, deltas with `obfuscation`."""
+    async with aclosing(batches):
+        async for batch in batches:
+            yield [
+                {**event, "obfuscation": _padding(len(event["delta"]))}
+                if "delta" in event
+                else event
+                for event in batch
+            ]
+
+
 def _padded(chunk: Json) -> Json:
     said = sum(len(str(choice["delta"])) for choice in chunk["choices"])
-    return {**chunk, "obfuscation": token_urlsafe(_BLOCK)[: -said % _BLOCK or _BLOCK]}
+    return {**chunk, "obfuscation": _padding(said)}
+
+
+def _padding(said: int) -> str:
+    return token_urlsafe(_BLOCK)[: -said % _BLOCK or _BLOCK]

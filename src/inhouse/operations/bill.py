@@ -53,7 +53,7 @@ class Bill(msgspec.Struct, frozen=True):
         metrics.reasoning += usage.reasoning
         if usage.first_token_seconds is not None:
             metrics.first_token.observe(usage.first_token_seconds)
-        if usage.total:
+        if usage.total and not usage.recorded:
             await self.access.record(self.scope, self.operation, status)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from inhouse.access import Access
 from inhouse.clock import Clock
 from inhouse.engines.models import Model
-from inhouse.errors import NotImplementedYet
+from inhouse.errors import BadRequest, NotImplementedYet
 from inhouse.operations.bill import Bill, status_of
 from inhouse.operations.operation import Json, Operation, Result, Stream
 from inhouse.operations.table import Route, Table
@@ -21,6 +21,7 @@ from inhouse.scope import Principal, Scope
 from inhouse.telemetry import Metrics
 
 _CHARACTERS_PER_TOKEN = 4
+_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 class Resolver(Protocol):
@@ -114,7 +115,13 @@ class Dispatcher:
 
     async def _call_model(self, scope: Scope, call: Call, arguments: dict[str, Any]) -> Answer:
         body: Json = arguments["body"]
-        requested: str = body["model"]
+        requested: str | None = body.get("model")
+        if requested is None:
+            raise BadRequest(
+                "Missing required parameter: 'model'.",
+                param="model",
+                code="missing_required_parameter",
+            )
         model = await self._models.resolve(requested)
         scope.usage.model = model.id
         tokens = _estimate(body, call.size, model.context_length)
@@ -144,7 +151,7 @@ def _estimate(body: Json, size: int, context_length: int | None) -> int:
     """Tokens to reserve: the body's characters in fours, and what may be generated: no more than
     the model's context, whatever the client allows.
     """
-    limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
+    limit: int = next((body[name] for name in _LIMITS if body.get(name)), 0)
     if context_length:
         limit = min(limit, context_length)
     return size // _CHARACTERS_PER_TOKEN + limit * (body.get("n") or 1)

@@ -57,10 +57,15 @@ def unlocking(response_id: str) -> Statement:
     return Statement(_FREE, (response_id,))
 
 
+def missing(conversation_id: str) -> errors.NotFound:
+    """The 404 for a conversation that is not there, or not for this scope."""
+    return errors.NotFound(f"Conversation with id '{conversation_id}' not found.")
+
+
 @dataclass(frozen=True, slots=True)
 class _Conversations(Collection):
     def missing(self, object_id: str) -> errors.NotFound:
-        return errors.NotFound(f"Conversation with id '{object_id}' not found.")
+        return missing(object_id)
 
 
 class ConversationStore:
@@ -104,6 +109,10 @@ class ConversationStore:
         """One of its items. NotFound."""
         await self.get(scope, conversation_id)
         return await self._items.get(scope, conversation_id, item_id)
+
+    async def find(self, scope: Scope, item_id: str) -> Json | None:
+        """The item with this id, of any conversation or response of the project."""
+        return await self._items.find(scope, item_id)
 
     async def append(self, scope: Scope, conversation_id: str, added: Sequence[Json]) -> None:
         """Add items, each with an `id`, at its end: all or none.

@@ -18,7 +18,7 @@ Rules for all SQL in `stores/`, so that it runs unchanged on SQLite and PostgreS
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -44,6 +44,8 @@ class Database(ABC):
     """
 
     generation: int = 0
+    shared: ClassVar[bool] = False
+    """Whether several server processes may work on it at once (PostgreSQL)."""
 
     @staticmethod
     def open(data: Path, *, server: bool = False) -> "Database":

@@ -19,6 +19,9 @@ from inhouse.errors import BadRequest
 Unseal = Callable[[str], str]
 """Takes an item's `encrypted_content`; gives its text or raises BadRequest."""
 
+Sealing = Callable[[str], str]
+"""Takes a text; gives what `Unseal` opens again."""
+
 _SUMMARY = "A summary of the conversation until here, in place of its messages:\n\n"
 _SILENT = frozenset(
     {"mcp_list_tools", "mcp_approval_request", "additional_tools", "configuration_update"}

@@ -6,6 +6,7 @@ from typing import Any
 from inhouse.agent.chat.request import check_stream_options
 from inhouse.agent.parameters import select, unsupported, unsupported_value
 from inhouse.agent.responses import messages, pairs, tools
+from inhouse.agent.responses.compaction import visible
 from inhouse.agent.responses.items import new_items, references, resolved, triggers_compaction
 from inhouse.agent.responses.parameters import RESPONSE
 from inhouse.agent.responses.tools import names
@@ -43,7 +44,6 @@ def check(body: Json) -> None:
         rule = _RULES.get(name)
         if rule is not None and value is not None:
             rule(body)
-    tools.offered(body)
 
 
 async def engine_body(
@@ -60,7 +60,8 @@ async def engine_body(
     `items` are whole, without references: `history` earlier ones, the request's own, and what the
     run has made so far. Raises BadRequest naming what cannot be honoured.
     """
-    pairs.check(items)
+    read = visible(items)
+    pairs.check(read)
     settings = _settings(body, items)
     call = select(body, RESPONSE, able)
     _add_lengths(call, body)
@@ -70,7 +71,7 @@ async def engine_body(
     reading = messages.Reading(
         able, image, unseal, history, all_thoughts=thinking.get("context") == "all_turns"
     )
-    call["messages"] = await messages.for_engine(body.get("instructions"), items, reading)
+    call["messages"] = await messages.for_engine(body.get("instructions"), read, reading)
     _add_format(call, settings["format"], able)
     _add_tools(call, body, items, able)
     if body.get("stream") or body.get("background"):
@@ -152,6 +153,8 @@ _SCHEMA = ("name", "description", "schema", "strict")
 
 
 def _add_tools(call: Json, body: Json, items: Sequence[Json], able: frozenset[str]) -> None:
+    if any(item["type"] in tools.BRINGING for item in items):
+        tools.check(body, items)
     choice = tools.choose(body, items, able)
     if not choice.tools:
         return
@@ -252,4 +255,5 @@ _RULES = {
     "prompt_cache_options": _check_cache,
     "max_tool_calls": _check_tool_calls,
     "context_management": _check_management,
+    "tools": tools.check,
 }

@@ -16,6 +16,9 @@ from inhouse.agent.schemas import Subject, check_object, check_strict
 from inhouse.engines.text import Json
 from inhouse.errors import BadRequest
 
+BRINGING = frozenset({"additional_tools", "tool_search_output"})
+"""Items that bring tools with them."""
+
 _LONGEST = 64
 _CALLABLE = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NOTHING: Mapping[str, Any] = {
@@ -73,6 +76,12 @@ def offered(body: Json, items: Sequence[Json] = ()) -> list[Offered]:
     return found
 
 
+def check(body: Json, items: Sequence[Json] = ()) -> None:
+    """The tools' declarations, as far as their schemas cannot say."""
+    for each in offered(body, items):
+        _check_plain(each.tool, each.place)
+
+
 def names(body: Json, items: Sequence[Json] = ()) -> Mapping[str, Json]:
     """For each name that the model may call: the fields `name` and `namespace` (if it has one) of
     the item that such a call is.
@@ -90,19 +99,17 @@ def _call_fields(each: Offered) -> Json:
 def _declared(body: Json, items: Sequence[Json]) -> Iterator[tuple[Sequence[Json], str]]:
     yield body.get("tools") or (), "tools"
     for item in items:
-        if item["type"] in {"additional_tools", "tool_search_output"}:
+        if item["type"] in BRINGING:
             yield item["tools"], "input.tools"
 
 
 def _of(tool: Json, place: str) -> Iterator[Offered]:
     match tool["type"]:
         case "function" | "custom" as kind:
-            _check_plain(tool, place)
             yield Offered(callable_name(tool["name"]), kind, tool, place)
         case "namespace":
             for index, inner in enumerate(tool["tools"]):
                 where = f"{place}.tools[{index}]"
-                _check_plain(inner, where)
                 name = callable_name(inner["name"], tool["name"])
                 yield Offered(name, inner["type"], inner, where, tool)
         case "web_search" | "web_search_2025_08_26" if tool.get("external_web_access") is False:

@@ -1,0 +1,169 @@
+"""A run: turn after turn, until the model is done, needs its client, or has no tokens left.
+
+One generator tells it (`turns`); `whole` and `streamed` read it for the client who waits. A
+background run (`background.py`) is the same generator with another reader.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+import msgspec
+
+from inhouse.agent.responses.hosted import Work
+from inhouse.agent.responses.telling import Telling
+from inhouse.agent.tools.tool import Outcome, Tool
+from inhouse.agent.turn import Call, CallTools, take
+from inhouse.clock import Clock
+from inhouse.engines.text import Json, TextCall, TextEngine
+from inhouse.ids import IdMaker
+from inhouse.scope import Scope
+
+PATIENCE_SECONDS = 0.25
+"""How long a stream waits with its first event for what the engine refuses: that has a status."""
+
+Events = AsyncGenerator[Sequence[Json], None]
+
+
+class Keeper(Protocol):
+    """Keeps a response: `open` before the model is asked, `begin` before the first event is told,
+    `end` before the last, also of a response that came to nothing.
+    """
+
+    async def open(self, response: Json) -> None: ...
+
+    async def begin(self, response: Json) -> None: ...
+
+    async def end(self, response: Json) -> None: ...
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One response in the making.
+
+    `context` are the items that the model reads first; `call` makes the engine's call of items;
+    `tools` are those of the house, by the name under which the model calls them, and
+    `most_calls` is how many of their calls are done.
+    """
+
+    scope: Scope
+    telling: Telling
+    engine: TextEngine
+    context: Sequence[Json]
+    call: Callable[[Sequence[Json]], Awaitable[TextCall]]
+    clock: Clock
+    ids: IdMaker
+    tools: Mapping[str, Tool]
+    most_calls: int | None = None
+
+
+async def turns(run: Run) -> Events:
+    """The events of all turns, without those that begin and end the response. Closing it ends the
+    generation and every tool's call.
+    """
+    telling, items, done = run.telling, list(run.context), 0
+    while True:
+        before = len(telling.output)
+        call = await run.call(items)
+        turn = take(run.engine, call, run.scope.usage, run.clock, run.tools)
+        async with aclosing(turn) as batches:
+            async for batch in batches:
+                yield telling.tell(batch)
+        end = telling.end
+        if not isinstance(end, CallTools):
+            return
+        calls = end.calls if run.most_calls is None else end.calls[: run.most_calls - done]
+        done += len(calls)
+        work = Work(calls, run.tools, telling, run.scope)
+        said = telling.output[before:]
+        async with aclosing(work.events(run.ids)) as batches:
+            async for batch in batches:
+                yield batch
+        if end.client or len(calls) < len(end.calls):
+            return
+        items += [*said, *_answered(calls, work.outcomes)]
+
+
+async def whole(run: Run, keeper: Keeper) -> Json:
+    """The response, once it has ended. Raises what the engine raises."""
+    telling = run.telling
+    await keeper.open(telling.response)
+    try:
+        async with aclosing(turns(run)) as batches:
+            async for _ in batches:
+                pass
+        telling.finish()
+    except BaseException as error:
+        await _end_badly(telling, error, keeper)
+        raise
+    await keeper.end(telling.response)
+    return telling.response
+
+
+async def streamed(run: Run, keeper: Keeper) -> Events:
+    """The response's events, as they come.
+
+    Raises what the engine raises before the first event; later `response.failed` tells it.
+    """
+    telling, begun = run.telling, False
+    await keeper.open(telling.response)
+    opening = telling.begin("created", "in_progress")
+    shown = dict(telling.response)
+    batches = turns(run)
+    first = asyncio.ensure_future(anext(batches, None))
+    try:
+        await asyncio.wait({first}, timeout=PATIENCE_SECONDS)
+        batch = first.result() if first.done() else None
+        await keeper.begin(shown)
+        begun = True
+        yield opening
+        batch = await first
+        while batch is not None:
+            yield batch
+            batch = await anext(batches, None)
+        last = telling.finish()
+    except BaseException as error:
+        last = await _end_badly(telling, error, keeper)
+        if not begun or not isinstance(error, Exception):
+            raise
+    else:
+        await keeper.end(telling.response)
+    finally:
+        if not first.done():
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+        await batches.aclose()
+    yield last
+
+
+async def _end_badly(telling: Telling, error: BaseException, keeper: Keeper) -> Sequence[Json]:
+    """Keep what was made until `error`, or until the client went: the last event, if there is one
+    to tell.
+    """
+    last: Sequence[Json] = ()
+    if isinstance(error, Exception):
+        last = telling.fail(error)
+    else:
+        telling.stop()
+    await keeper.end(telling.response)
+    return last
+
+
+def _answered(calls: Sequence[Call], outcomes: Mapping[str, Outcome]) -> list[Json]:
+    """The calls and their outputs as the model reads them in the next turn."""
+    asked = [
+        {
+            "type": "function_call",
+            "id": outcomes[call.id].item["id"],
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.arguments,
+            "status": "completed",
+        }
+        for call in calls
+    ]
+    outputs = [
+        {"type": "function_call_output", "call_id": call.id, "output": outcomes[call.id].output}
+        for call in calls
+    ]
+    return [*asked, *outputs]
