@@ -21,6 +21,7 @@ from inhouse.engines import abilities
 from inhouse.engines.models import Models
 from inhouse.engines.scripted import EVERYTHING, Scripted, answer
 from inhouse.engines.scripted_models import ScriptedLoader, scripted_entry
+from inhouse.http.websocket import upgraded
 from inhouse.services import Services
 from inhouse.settings import Settings
 from inhouse.stores import Database
@@ -86,7 +87,7 @@ async def serving(services: Services, engine: Scripted) -> AsyncGenerator[House]
         lifespan="off",
         log_config=None,
         access_log=False,
-        ws="none",
+        ws=upgraded,  # pyright: ignore[reportArgumentType]
         timeout_keep_alive=60,
     )
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
