@@ -89,6 +89,10 @@ class Expectations:
             if event is not None:
                 same = place if method.event is method.result else None
                 self.events[shape(method.key)] = Expectation(event, event_place or same)
+        # The document, and the API, give the user's messages back as they came; the SDK's type
+        # knows output items only.
+        compacted = self.types.definitions["CompactedResponse"]["properties"]["output"]
+        compacted["items"]["anyOf"].append({"$ref": "#/$defs/ResponseInputMessageItem"})
 
 
 def _documented(

@@ -16,7 +16,7 @@ from inhouse.api import completions, conversations, embeddings, models, response
 from inhouse.api.chat import completions as chat_completions
 from inhouse.api.chat.completions import messages as chat_messages
 from inhouse.api.conversations import items as conversation_items
-from inhouse.api.responses import input_items
+from inhouse.api.responses import input_items, input_tokens
 from inhouse.clock import Clock, SystemClock
 from inhouse.context import Context
 from inhouse.contract import Contract
@@ -49,6 +49,7 @@ MODULES = (
     conversation_items,
     responses,
     input_items,
+    input_tokens,
 )
 """Every module of `api` that holds operations."""
 

@@ -60,17 +60,17 @@ async def fit(
     """
     if await counted(items) <= budget:
         return items
-    cuts = _cuts(items)
-    low, high = 0, len(cuts)  # the first cut that fits is in cuts[low:high], if any is
+    places = cuts(items)
+    low, high = 0, len(places)  # the first that fits is in places[low:high], if any does
     while low < high:
         middle = (low + high) // 2
-        if await counted(items[cuts[middle] :]) <= budget:
+        if await counted(items[places[middle] :]) <= budget:
             high = middle
         else:
             low = middle + 1
-    if low == len(cuts):
+    if low == len(places):
         raise too_long()
-    return items[cuts[low] :]
+    return items[places[low] :]
 
 
 def too_long() -> BadRequest:
@@ -83,7 +83,7 @@ def too_long() -> BadRequest:
     )
 
 
-def _cuts(items: Sequence[Json]) -> list[int]:
+def cuts(items: Sequence[Json]) -> list[int]:
     """Where the end may begin: behind the first item, before the last user's message, and never
     between what belongs together.
     """

@@ -5,7 +5,7 @@ background run (`background.py`) is the same generator with another reader.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -13,10 +13,12 @@ import msgspec
 
 from inhouse.agent.responses.hosted import Work
 from inhouse.agent.responses.telling import Telling
+from inhouse.agent.responses.window import Window
 from inhouse.agent.tools.tool import Outcome, Tool
 from inhouse.agent.turn import Call, CallTools, take
 from inhouse.clock import Clock
-from inhouse.engines.text import Json, TextCall, TextEngine
+from inhouse.engines.text import Json
+from inhouse.errors import BadRequest
 from inhouse.ids import IdMaker
 from inhouse.scope import Scope
 
@@ -41,16 +43,15 @@ class Keeper(Protocol):
 class Run(msgspec.Struct, frozen=True):
     """One response in the making.
 
-    `context` are the items that the model reads first; `call` makes the engine's call of items;
+    `context` are the items that the model reads first; `window` makes the engine's calls of items;
     `tools` are those of the house, by the name under which the model calls them, and
     `most_calls` is how many of their calls are done.
     """
 
     scope: Scope
     telling: Telling
-    engine: TextEngine
+    window: Window
     context: Sequence[Json]
-    call: Callable[[Sequence[Json]], Awaitable[TextCall]]
     clock: Clock
     ids: IdMaker
     tools: Mapping[str, Tool]
@@ -63,16 +64,18 @@ async def turns(run: Run) -> Events:
     """
     telling, items, done = run.telling, list(run.context), 0
     while True:
+        async for batch in _compaction(run, items):
+            yield batch
+        if run.window.only_compacts:
+            return
         before = len(telling.output)
-        call = await run.call(items)
-        turn = take(run.engine, call, run.scope.usage, run.clock, run.tools)
-        async with aclosing(turn) as batches:
+        async with aclosing(_turn(run, items)) as batches:
             async for batch in batches:
-                yield telling.tell(batch)
+                yield batch
         end = telling.end
         if not isinstance(end, CallTools):
             return
-        calls = end.calls if run.most_calls is None else end.calls[: run.most_calls - done]
+        calls = end.calls[: _room(run, done)]
         done += len(calls)
         work = Work(calls, run.tools, telling, run.scope)
         said = telling.output[before:]
@@ -82,6 +85,47 @@ async def turns(run: Run) -> Events:
         if end.client or len(calls) < len(end.calls):
             return
         items += [*said, *_answered(calls, work.outcomes)]
+
+
+async def _turn(run: Run, items: Sequence[Json]) -> Events:
+    """One call of the model; shortened and tried again as long as it is too long and may be."""
+    window, telling = run.window, run.telling
+    while True:
+        call, said = await window.call(items), False
+        turn = take(window.engine, call, run.scope.usage, run.clock, run.tools)
+        try:
+            async with aclosing(turn) as batches:
+                async for batch in batches:
+                    said = True
+                    yield telling.tell(batch)
+        except BadRequest as error:
+            shorter = None if said else window.shorter(items, error)
+            if shorter is None:
+                raise
+            items = shorter
+        else:
+            return
+
+
+async def _compaction(run: Run, items: list[Json]) -> Events:
+    """Sum up what the model has read, if it is time: the item goes into the output and behind
+    `items`.
+    """
+    if not await run.window.full(items):
+        return
+    telling = run.telling
+    item: Json = {"id": run.ids("cmp_"), "type": "compaction", "encrypted_content": ""}
+    index, told = telling.open(item)
+    yield [*told, *telling.between(index, item, "compaction.compacting", {})]
+    item, usage = await run.window.summed_up(items, item["id"])
+    telling.usage = telling.usage.plus([usage])
+    items.append(item)
+    yield telling.close(index, item)
+
+
+def _room(run: Run, done: int) -> int | None:
+    """How many more calls of the house's tools are done; None if there is no limit."""
+    return None if run.most_calls is None else run.most_calls - done
 
 
 async def whole(run: Run, keeper: Keeper) -> Json:

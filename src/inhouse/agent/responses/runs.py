@@ -1,22 +1,25 @@
 """Responses in the making: what a request becomes, in the foreground or in the background."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from inhouse.agent.models import text_engine
 from inhouse.agent.responses import request
+from inhouse.agent.responses.compaction import compacted
+from inhouse.agent.responses.counting import check_counted, count
 from inhouse.agent.responses.echo import echo
 from inhouse.agent.responses.gather import Given, Memory
 from inhouse.agent.responses.run import Events, Keeper, Run, streamed, whole
 from inhouse.agent.responses.sealed import Seal
 from inhouse.agent.responses.stored import Foreground, Unkept
-from inhouse.agent.responses.telling import Manner, Telling
+from inhouse.agent.responses.telling import Manner, Telling, usage_object
+from inhouse.agent.responses.window import Window
 from inhouse.agent.tools.tool import Tool
 from inhouse.clock import Clock
 from inhouse.engines.model import Model
 from inhouse.engines.models import Models
-from inhouse.engines.text import Json, TextCall
+from inhouse.engines.text import Json
 from inhouse.fetch import Fetcher, read_image
 from inhouse.ids import IdMaker
 from inhouse.scope import Scope
@@ -81,48 +84,67 @@ class Runs:
         The model reads `before` (earlier items), `inputs` (the request's own) and the output so
         far.
         """
-        engine = text_engine(self.models, model)
-        tools = self.tools(body)
+        window = self._window(scope, model, body, history=len(before))
+        manner = self._manner(body, window)
         return Run(
             scope=scope,
-            telling=Telling(
-                response, self.ids, self.clock, self._manner(scope, body, tools), number=number
-            ),
-            engine=engine,
+            telling=Telling(response, self.ids, self.clock, manner, number=number),
+            window=window,
             context=[*before, *inputs, *response["output"]],
-            call=self._caller(scope, engine.abilities, body, tools, history=len(before)),
             clock=self.clock,
             ids=self.ids,
-            tools=tools,
+            tools=window.tools,
             most_calls=body.get("max_tool_calls"),
         )
 
-    def _manner(self, scope: Scope, body: Json, tools: Mapping[str, Tool]) -> Manner:
+    async def count(self, scope: Scope, model: Model, body: Json) -> Json:
+        """How many tokens the model would read for a request."""
+        check_counted(body)
+        asked = {name: value for name, value in body.items() if name != "personality"}
+        request.check(asked)
+        given = await self.memory.gather(scope, asked)
+        window = self._window(scope, model, asked, history=len(given.before))
+        call = await window.call(given.context)
+        tokens = await count(self.models, model, call.body)
+        return {"object": "response.input_tokens", "input_tokens": tokens}
+
+    async def compact(self, scope: Scope, model: Model, body: Json) -> Json:
+        """A request's context in fewer tokens: what people said, and a sealed summary."""
+        request.check(body)
+        given = await self.memory.gather(scope, body)
+        window = self._window(scope, model, body, history=len(given.before))
+        summary, usage = await window.summary(given.context)
+        return {
+            "id": self.ids("resp_"),
+            "object": "response.compaction",
+            "created_at": int(self.clock.now()),
+            "output": compacted(given.context, summary, window.seal, self.ids),
+            "usage": usage_object(usage),
+        }
+
+    def _window(self, scope: Scope, model: Model, body: Json, *, history: int) -> Window:
+        project = scope.project or ""
+        return Window(
+            scope=scope,
+            body=body,
+            models=self.models,
+            model=model,
+            engine=text_engine(self.models, model),
+            image=partial(read_image, fetcher=self.fetcher),
+            unseal=partial(self.seal.unseal, project=project),
+            seal=partial(self.seal.seal, project=project),
+            tools=self.tools(body),
+            clock=self.clock,
+            ids=self.ids,
+            history=history,
+        )
+
+    def _manner(self, body: Json, window: Window) -> Manner:
         reasoning: Json = body.get("reasoning") or {}
         sealed = "reasoning.encrypted_content" in (body.get("include") or ())
         return Manner(
             summary=bool(reasoning.get("summary") or reasoning.get("generate_summary")),
-            seal=partial(self.seal.seal, project=scope.project or "") if sealed else None,
+            seal=window.seal if sealed else None,
             names=request.names(body),
-            hosted=frozenset(tools),
+            hosted=frozenset(window.tools),
         )
-
-    def _caller(
-        self,
-        scope: Scope,
-        able: frozenset[str],
-        body: Json,
-        tools: Mapping[str, Tool],
-        history: int,
-    ) -> Callable[[Sequence[Json]], Awaitable[TextCall]]:
-        image = partial(read_image, fetcher=self.fetcher)
-        unseal = partial(self.seal.unseal, project=scope.project or "")
-
-        async def call(items: Sequence[Json]) -> TextCall:
-            chat = await request.engine_body(body, items, able, image, unseal, history=history)
-            if tools:
-                declared = [tool.declaration for tool in tools.values()]
-                chat["tools"] = [*chat.get("tools", ()), *declared]
-            return TextCall("chat", chat, scope.project or "", scope.priority, scope.deadline)
-
-        return call

@@ -52,6 +52,13 @@ async def cancel(ctx: Context, response_id: str) -> Json:
     return await ctx.background.cancel(ctx.scope, response_id)
 
 
+@operation("POST /responses/compact", permission="model.request", model=True)
+async def compact(ctx: Context, body: Json) -> Json:
+    """A context in fewer tokens, to go on with."""
+    assert ctx.model is not None  # noqa: S101 - dispatch resolved it
+    return await ctx.runs.compact(ctx.scope, ctx.model, body)
+
+
 def _stream(events: Events, options: Json) -> Stream:
     padded = options.get("include_obfuscation")
     return Stream(obfuscated_events(events) if padded else events, named=True)
