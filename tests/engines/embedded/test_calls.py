@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from inhouse.engines.embedded.calls import CallReader
+from inhouse.engines.embedded.constraints import HERMES, OURS, Form
 from inhouse.engines.text import Delta, FinishReason, Json, Text, ToolCall
 
 OUTPUT = (
@@ -22,8 +23,8 @@ class Heard:
     reason: FinishReason
 
 
-def read(pieces: list[str], reason: FinishReason = "stop") -> Heard:
-    reader, out = CallReader(3), list[Delta]()
+def read(pieces: list[str], reason: FinishReason = "stop", form: Form = OURS) -> Heard:
+    reader, out = CallReader(3, form), list[Delta]()
     for piece in pieces:
         reader.feed(piece, None, out)
     ended = reader.end(reason, out)
@@ -45,6 +46,25 @@ def test_text_and_calls_are_told_apart_however_they_are_cut(size: int) -> None:
     assert heard.calls == [
         ('a"b', "function", '{"x":"}]\\"\\\\","y":[{},{"z":1}]}'),
         ("python", "custom", "print('<b>')\n"),
+        ("now", "function", "{}"),
+    ]
+    assert heard.reason == "tool_calls"
+
+
+HERMES_OUTPUT = (
+    "I see.\n"
+    '<tool_call>\n{"name": "a\\"b", "arguments": {"x": "}", "y": [1, 2]}}\n</tool_call>\n'
+    '<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'
+)
+
+
+@pytest.mark.parametrize("size", [*range(1, 30), len(HERMES_OUTPUT)])
+def test_calls_are_read_in_the_form_of_the_models_template(size: int) -> None:
+    pieces = [HERMES_OUTPUT[at : at + size] for at in range(0, len(HERMES_OUTPUT), size)]
+    heard = read(pieces, form=HERMES)
+    assert heard.text.strip() == "I see."
+    assert heard.calls == [
+        ('a"b', "function", '{"x": "}", "y": [1, 2]}'),
         ("now", "function", "{}"),
     ]
     assert heard.reason == "tool_calls"

@@ -1,4 +1,4 @@
-"""Messages as a template without tools takes them."""
+"""Messages as a template takes them: one without tools, and one that has them."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inhouse.engines.embedded.constraints import choice_of
-from inhouse.engines.embedded.prompts import render
+from inhouse.engines.embedded.prompts import native, render
 from inhouse.engines.embedded.template import Template
 from inhouse.engines.text import Json
 from inhouse.errors import BadRequest
@@ -125,6 +125,45 @@ def test_a_template_without_a_system_hears_it_from_the_user() -> None:
         {"role": "user", "content": "Be kind.\n\nhi"}
     ]
     assert plain(system, template=template) == [{"role": "user", "content": "Be kind."}]
+
+
+def test_a_template_with_tools_is_told_calls_and_results_as_they_were() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
+    script = {"id": "2", "type": "custom", "custom": {"name": "py", "input": "1+1"}}
+    told = native(
+        [
+            {"role": "developer", "content": "Be kind."},
+            {"role": "user", "content": "hi", "name": "Ada"},
+            {"role": "assistant", "content": None, "tool_calls": [call, script]},
+            {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "one"}]},
+        ],
+        BLIND,
+    )
+    function = {"name": "py", "arguments": '{"input": "1+1"}'}
+    assert told == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Ada: hi"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [call, {"id": "2", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "one", "tool_call_id": "1"},
+    ]
+
+
+def test_a_template_with_tools_is_told_legacy_calls_as_tool_calls() -> None:
+    made = {"name": "f", "arguments": ""}
+    told = native(
+        [
+            {"role": "assistant", "content": None, "function_call": made},
+            {"role": "function", "name": "f", "content": "x"},
+        ],
+        BLIND,
+    )
+    function = {"name": "f", "arguments": "{}"}
+    assert told[0]["tool_calls"] == [{"id": "f", "type": "function", "function": function}]
+    assert told[1] == {"role": "tool", "tool_call_id": "f", "name": "f", "content": "x"}
 
 
 def test_the_callers_messages_stay_as_they_are() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from inhouse.engines.embedded.constraints import OURS
 from inhouse.engines.embedded.grammars import Held
 from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.text import (
@@ -106,7 +107,7 @@ async def test_calls_are_read_choice_by_choice() -> None:
         [Text(0, "lo"), Text(1, '"arguments":{}}')],
         [Finish(0, "stop"), Finish(1, "stop"), Usage(1, 1)],
     )
-    deltas = await collect(with_calls(answer.batches()))
+    deltas = await collect(with_calls(answer.batches(), OURS))
     assert "".join(each.text for each in deltas if isinstance(each, Text)) == "hello"
     assert [each for each in deltas if isinstance(each, Finish)] == [
         Finish(0, "stop"),

@@ -1,9 +1,12 @@
 """A call as requests to the child: their bodies, and how choices and prompts are shared out."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from inhouse.engines.embedded.constraints import HERMES, OURS
+from inhouse.engines.embedded.middle import Middle
 from inhouse.engines.embedded.requests import plan
 from inhouse.engines.embedded.template import Template
 from inhouse.engines.text import Json, TextCall
@@ -15,6 +18,7 @@ PLAIN = Template(
 NATIVE = Template(
     tools=True, system=True, effort=True, sees=False, slots=4, context=100, vocabulary=10
 )
+HERMES_LIKE = replace(NATIVE, form=HERMES)
 MESSAGES = [{"role": "user", "content": "x"}]
 FUNCTION: Json = {"type": "function", "function": {"name": "f"}}
 
@@ -100,26 +104,61 @@ def test_a_stop_cannot_cut_a_call_that_must_be_made() -> None:
     assert "stop" not in chat(stop=["x"], tools=[FUNCTION], tool_choice="required").parts[0].body
 
 
-def test_a_template_with_tools_gets_them_natively() -> None:
-    planned = chat(NATIVE, tools=[FUNCTION], tool_choice="required")
+def test_a_template_of_a_known_form_gets_tools_and_a_grammar_of_that_form() -> None:
+    planned = chat(HERMES_LIKE, tools=[FUNCTION], tool_choice="required")
     body = planned.parts[0].body
-    assert (body["tools"], body["tool_choice"]) == ([FUNCTION], "required")
-    assert "grammar" not in body
-    assert not planned.reads_calls
+    assert body["chat_template_kwargs"] == {"tools": [FUNCTION], "enable_thinking": False}
+    assert r"{\"name\": \"f\", \"arguments\": " in body["grammar"]
+    assert "tools" not in body
+    assert planned.form == HERMES
+
+
+def test_a_template_of_another_form_is_read_by_the_engine() -> None:
+    planned = chat(NATIVE, tools=[FUNCTION])
+    assert planned.parts[0].body["tools"] == [FUNCTION]
+    assert "grammar" not in planned.parts[0].body
+    assert planned.form is None
+
+
+CUSTOM: Json = {"type": "custom", "custom": {"name": "py"}}
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        {"tools": [{"type": "custom", "custom": {"name": "py"}}]},
+        {"tools": [CUSTOM]},
         {"tools": [FUNCTION], "response_format": {"type": "json_object"}},
+        {"tools": [FUNCTION], "tool_choice": "required"},
+        {"tools": [FUNCTION], "guided_regex": "a"},
     ],
 )
 def test_what_a_template_cannot_do_is_done_by_a_grammar(body: Json) -> None:
     planned = chat(NATIVE, **body)
     assert "grammar" in planned.parts[0].body
     assert "tools" not in planned.parts[0].body
-    assert planned.reads_calls
+    assert "You can call these tools" in planned.parts[0].body["messages"][0]["content"]
+    assert planned.form == OURS
+
+
+def test_a_model_that_must_answer_in_a_form_is_told_not_to_think() -> None:
+    wanted = {"response_format": {"type": "json_object"}}
+    assert chat(**wanted).parts[0].body["chat_template_kwargs"] == {"enable_thinking": False}
+    asked = {**wanted, "chat_template_kwargs": {"enable_thinking": True}}
+    assert chat(**asked).parts[0].body["chat_template_kwargs"] == {"enable_thinking": True}
+    assert "chat_template_kwargs" not in chat(tools=[FUNCTION]).parts[0].body
+
+
+def test_a_suffix_is_marked_and_needs_a_model_that_knows_the_marks() -> None:
+    asked = TextCall("completion", {"prompt": ["a", [7, 8]], "suffix": "z"})
+    with pytest.raises(BadRequest) as refused:
+        plan(asked, PLAIN)
+    assert refused.value.param == "suffix"
+    parts = plan(asked, PLAIN, Middle((1,), (2, 3), (4,))).parts
+    marked = [part.body["prompt"] for part in parts]
+    assert marked == [[1, "a", 2, 3, "z", 4], [1, 7, 8, 2, 3, "z", 4]]
+    assert "suffix" not in parts[0].body
+    empty = TextCall("completion", {"prompt": "a", "suffix": ""})
+    assert plan(empty, PLAIN).parts[0].body["prompt"] == "a"
 
 
 def test_an_effort_goes_to_a_template_that_takes_one() -> None:

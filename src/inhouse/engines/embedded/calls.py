@@ -9,18 +9,16 @@ import secrets
 from typing import Literal
 
 from inhouse.engines.client_think import overlap
-from inhouse.engines.embedded.constraints import END, MARKER
+from inhouse.engines.embedded.constraints import END, MARKER, OURS, Form
 from inhouse.engines.text import Delta, FinishReason, Json, Text, ToolCall
-
-_HEAD = '{"name":'
-_ARGUMENTS = ',"arguments":'
 
 
 class CallReader:
-    """One choice's output. `feed` for each piece, `end` once."""
+    """One choice's output, with calls in `form`. `feed` for each piece, `end` once."""
 
-    def __init__(self, choice: int) -> None:
+    def __init__(self, choice: int, form: Form = OURS) -> None:
         self._choice = choice
+        self._form = form
         self._state: Literal["text", "head", "arguments", "input", "between"] = "text"
         self._held = ""
         self._logprobs: list[Json] = []
@@ -73,14 +71,15 @@ class CallReader:
 
     def _head(self, out: list[Delta]) -> bool:
         """The name of the tool: JSON for a function, a line for a custom tool."""
-        if self._held.startswith(_HEAD):
-            name, found, after = self._held[len(_HEAD) :].partition(_ARGUMENTS)
+        head = self._form.head
+        if self._held.startswith(head):
+            name, found, after = self._held[len(head) :].partition(self._form.middle)
             if not found:
                 return False
             self._begin(json.loads(name), "function", out)
             self._state, self._held, self._json = "arguments", after, _Json()
             return True
-        if _HEAD.startswith(self._held):
+        if head.startswith(self._held):
             return False
         name, found, after = self._held.partition("\n")
         if not found:

@@ -1,13 +1,19 @@
 """What an output may be, as a grammar: tools, tool_choice and response_format turned into
 llguidance's Lark dialect.
 
-The form of a call in the model's text:
+The form of a call in the text of a model whose template has none of its own (`OURS`):
 
     <tool_call>{"name":"f","arguments":{...}}      a function, its arguments held to its schema
     <tool_call>name                                a custom tool, its input as it is
     ...</tool_call>
 
-Several calls stand on lines of their own. Knows nothing of prompts; what is refused here is a 400
+and in the text of one that was trained on the form of many open models (`HERMES`):
+
+    <tool_call>
+    {"name": "f", "arguments": {...}}
+    </tool_call>
+
+Several calls stand one below the other. Knows nothing of prompts; what is refused here is a 400
 that names the parameter.
 """
 
@@ -32,8 +38,41 @@ END = "</tool_call>"
 _MOST_CALLS = 8
 """Calls in one answer, where parallel calls are allowed: a small model may not find an end by
 itself."""
-_COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 _UNESCAPED_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)/")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a function's call is written: what stands after the marker, between keys and values,
+    between entries, and at the end."""
+
+    opening: str
+    colon: str
+    comma: str
+    closing: str
+
+    @property
+    def head(self) -> str:
+        """What stands before the name."""
+        return f'{self.opening}{{"name"{self.colon}'
+
+    @property
+    def middle(self) -> str:
+        """What stands between name and arguments."""
+        return f'{self.comma}"arguments"{self.colon}'
+
+    @property
+    def json(self) -> Json:
+        """The same as llguidance's options for JSON."""
+        return {
+            "whitespace_flexible": False,
+            "item_separator": self.comma,
+            "key_separator": self.colon,
+        }
+
+
+OURS = Form(opening="", colon=":", comma=",", closing="}")
+HERMES = Form(opening="\n", colon=": ", comma=", ", closing=f"}}\n{END}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +103,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """The grammar, or None for free text. `param` names what of the request it comes from."""
+    """The grammar, or None for free text. `param` names what of the request it comes from. `free`:
+    the output may begin with any text."""
 
     grammar: str | None
     choice: Choice
     param: str = ""
+    free: bool = True
 
 
 def tools_of(body: Json) -> list[Tool]:
@@ -105,13 +146,15 @@ def choice_of(body: Json) -> Choice:
     return Choice((_find(tools, _named(wanted)),), required=True, parallel=False)
 
 
-def constrain(body: Json) -> Constraint:
-    """The grammar that holds the output to what the request asks for. Raises `BadRequest`."""
+def constrain(body: Json, form: Form = OURS) -> Constraint:
+    """The grammar that holds the output to what the request asks for, calls in `form`. Raises
+    `BadRequest`."""
     choice = choice_of(body)
     answer, param = _answer(body)
     if not choice.tools:
-        return Constraint(_lark(f"start: {answer}") if answer else None, choice, param)
-    rules = [f"t{tool.at}: {_call(tool)}" for tool in choice.tools]
+        grammar = _lark(f"start: {answer}") if answer else None
+        return Constraint(grammar, choice, param, free=not answer)
+    rules = [f"t{tool.at}: {_call(tool, form)}" for tool in choice.tools]
     call = " | ".join(f"t{tool.at}" for tool in choice.tools)
     more = f'("\\n{MARKER}" call){{0,{_MOST_CALLS - 1}}}' if choice.parallel else ""
     rules += [f"call: {call}", f"calls: call {more}"]
@@ -130,7 +173,8 @@ def constrain(body: Json) -> Constraint:
     grammar = _lark("\n".join([*start, *rules]))
     check_grammar(grammar, "tools")
     alone = len(choice.tools) == 1 and not answer
-    return Constraint(grammar, choice, choice.tools[0].param if alone else "tools")
+    param = choice.tools[0].param if alone else "tools"
+    return Constraint(grammar, choice, param, free=not (choice.required or answer))
 
 
 def _answer(body: Json) -> tuple[str, str]:
@@ -205,17 +249,19 @@ _GUIDES: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _call(tool: Tool) -> str:
+def _call(tool: Tool, form: Form) -> str:
     """The body of a call, after the marker."""
     if tool.kind == "function":
-        head = json.dumps(f'{{"name":{json.dumps(tool.name, ensure_ascii=False)},"arguments":')
+        name = json.dumps(tool.name, ensure_ascii=False)
+        head = json.dumps(f"{form.head}{name}{form.middle}")
         schema = _schema_text(
             tool.spec.get("parameters") or {"type": "object", "properties": {}},
             strict=tool.spec.get("strict") is True,
+            form=form,
         )
         what = f"Invalid schema for function '{tool.name}'"
         check_schema(schema, what, tool.param, "invalid_function_parameters")
-        return f'{head} %json {schema} "}}"'
+        return f"{head} %json {schema} {json.dumps(form.closing)}"
     head = json.dumps(f"{tool.name}\n")
     wanted = tool.spec.get("format") or {}
     if wanted.get("type") != "grammar":
@@ -228,14 +274,14 @@ def _call(tool: Tool) -> str:
     return f'{head} %lark {{\n{grammar["definition"]}\n}} "{END}"'
 
 
-def _schema_text(schema: Json, *, strict: bool) -> str:
+def _schema_text(schema: Json, *, strict: bool, form: Form = OURS) -> str:
     """A schema with our own options in place of any that it brings.
 
     Without `strict`, keywords that cannot be enforced are passed over, as the API has it; with it
     they are refused. Properties that a schema does not name are left out unless it asks for them: a
     model that may invent some does.
     """
-    options = _COMPACT if strict else {**_COMPACT, "lenient": True}
+    options = form.json if strict else {**form.json, "lenient": True}
     own = {key: value for key, value in _closed(schema).items() if key != "x-guidance"}
     return json.dumps({"x-guidance": options, **own}, ensure_ascii=False)
 

@@ -1,7 +1,9 @@
-"""Messages as a template without tools can take them: plain text of system, user and assistant.
+"""Messages as a template can take them.
 
-Tools are described in the system message, calls and their results are written in the form that
-`inhouse.engines.embedded.constraints` holds the output to.
+For one without tools (`render`): plain text of system, user and assistant; tools are described in
+the system message, calls and their results are written in the form that
+`inhouse.engines.embedded.constraints` holds the output to. For one that has tools (`native`): what
+was called and what came of it stay what they are.
 """
 
 import json
@@ -37,6 +39,46 @@ def render(messages: Sequence[Json], choice: Choice, template: Template) -> list
     if choice.tools:
         _describe(rendered, choice)
     return rendered if template.system else _without_system(rendered)
+
+
+def native(messages: Sequence[Json], template: Template) -> list[Json]:
+    """The messages for a template that has tools; legacy calls become tool calls. Raises
+    `BadRequest` on content that the model cannot take."""
+    rendered: list[Json] = []
+    for at, message in enumerate(messages):
+        role = message["role"]
+        told: Json = {"role": role, "content": _content(message, at, sees=template.sees)}
+        if role == "developer":
+            told["role"] = "system"
+        elif role == "function":
+            told |= {"role": "tool", "tool_call_id": message["name"], "name": message["name"]}
+        elif role == "tool":
+            told["tool_call_id"] = message["tool_call_id"]
+        elif calls := _calls(message):
+            told["tool_calls"] = [_function(call) for call in calls]
+        if message.get("name") and role in {"user", "system", "developer"}:
+            told["content"] = _prefixed(f"{message['name']}: ", told["content"])
+        rendered.append(told)
+    return rendered if template.system else _without_system(rendered)
+
+
+def _calls(message: Json) -> list[Json]:
+    """The calls that a message made, with a legacy one among them."""
+    calls: list[Json] = list(message.get("tool_calls") or ())
+    legacy: Json | None = message.get("function_call")
+    if legacy:
+        calls.append({"id": legacy["name"], "type": "function", "function": legacy})
+    return calls
+
+
+def _function(call: Json) -> Json:
+    """A call as one of a function; a custom tool's input is its only argument."""
+    if call.get("type") != "custom":
+        made = {**call["function"], "arguments": call["function"].get("arguments") or "{}"}
+        return {"id": call["id"], "type": "function", "function": made}
+    custom: Json = call["custom"]
+    made = {"name": custom["name"], "arguments": json.dumps({"input": custom["input"]})}
+    return {"id": call["id"], "type": "function", "function": made}
 
 
 def _without_system(rendered: Sequence[Json]) -> list[Json]:
@@ -79,9 +121,7 @@ def _prefixed(prefix: str, content: str | list[Json]) -> str | list[Json]:
 
 def _with_calls(message: Json, content: str | list[Json]) -> str | list[Json]:
     """An assistant's message with the calls that it made, as it would have written them."""
-    calls: list[Json] = list(message.get("tool_calls") or ())
-    if message.get("function_call"):
-        calls.append({"type": "function", "function": message["function_call"]})
+    calls = _calls(message)
     if not calls or not isinstance(content, str):
         return content
     lines = [content] if content else []

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from inhouse.engines.embedded.calls import CallReader
+from inhouse.engines.embedded.constraints import Form
 from inhouse.engines.embedded.grammars import Guard, Held
 from inhouse.engines.interleave import interleaved
 from inhouse.engines.text import Delta, Finish, Reasoning, Refusal, Text, ToolCall, Usage
@@ -52,8 +53,8 @@ async def guarded(batches: Batches, held: Held) -> Batches:
             yield batch
 
 
-async def with_calls(batches: Batches) -> Batches:
-    """Texts read for the calls in them."""
+async def with_calls(batches: Batches, form: Form) -> Batches:
+    """Texts read for the calls in them, which are written in `form`."""
     readers: dict[int, CallReader] = {}
     async with aclosing(batches):
         async for batch in batches:
@@ -63,7 +64,7 @@ async def with_calls(batches: Batches) -> Batches:
                     case Text(choice, text, logprobs):
                         reader = readers.get(choice)
                         if reader is None:
-                            reader = readers[choice] = CallReader(choice)
+                            reader = readers[choice] = CallReader(choice, form)
                         reader.feed(text, logprobs, out)
                     case Finish(choice, reason) if choice in readers:
                         out.append(Finish(choice, readers[choice].end(reason, out)))

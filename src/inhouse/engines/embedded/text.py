@@ -1,15 +1,17 @@
 """The embedded engine's text: the client of OpenAI-compatible servers over the child process, plus
 what llama.cpp lacks.
 
-Added here: tools for templates that have none (described in the prompt, held to their form by a
-grammar), schemas and grammars checked before the model is asked, any number of choices and prompts
-over a fixed number of slots, and usage that counts all of them. A template that knows tools gets
-them natively.
+Added here: tools held to their form by a grammar, that of the model's own template where it is
+known, and described in the prompt where there is none; schemas and grammars checked before the
+model is asked, texts filled into the middle, any number of choices and prompts over a fixed number
+of slots, and usage that counts all of them.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ from inhouse.engines.client_endpoints import Endpoints
 from inhouse.engines.client_errors import context_overflow
 from inhouse.engines.embedded.grammars import SMALL
 from inhouse.engines.embedded.line import Line
+from inhouse.engines.embedded.middle import Middle, find
 from inhouse.engines.embedded.readers import Batches, guarded, merged, numbered, with_calls
 from inhouse.engines.embedded.requests import Part, Plan, plan
 from inhouse.engines.embedded.sizes import check_size
@@ -47,6 +50,7 @@ class EmbeddedText:
         self._child = child
         self._line = Line(child, child.spec.parallel, wait_seconds=wait_seconds)
         self._template: Template | None = None
+        self._middle: Middle | None = None
         self._able = abilities.EMBEDDED_TEXT | (
             {abilities.VISION} if child.spec.mmproj else set[str]()
         )
@@ -81,7 +85,11 @@ class EmbeddedText:
         endpoints = await self._line.ready()
         template = await self.template()
         check_size(call, template.context)
-        planned = await _planned(call, template)
+        middle = await self._markers() if call.body.get("suffix") else None
+        planned = await _planned(call, template, middle)
+        if planned.legacy and template.sees:
+            parts = [await self._spelled(part) for part in planned.parts]
+            planned = replace(planned, parts=parts)
         if call.body.get("max_tokens") == 0:
             yield await self._nothing(planned)
             return
@@ -103,9 +111,17 @@ class EmbeddedText:
             self._template = Template.read(props, await endpoints.get("/models"))
         return self._template
 
-    async def tokenize(self, text: str) -> list[int]:
-        """The text's token ids; markers such as `<|im_end|>` are read as text."""
-        asked = {"content": text, "add_special": False, "parse_special": False}
+    async def _markers(self) -> Middle:
+        """What a text to be filled in is marked with; asked once. Raises `BadRequest` if the model
+        was not trained for it."""
+        if self._middle is None:
+            self._middle = await find(await self._line.ready())
+        return self._middle
+
+    async def tokenize(self, text: str, *, marks: bool = False) -> list[int]:
+        """The text's token ids; `<|im_end|>` and its like are read as text, or as the `marks` that
+        they are."""
+        asked = {"content": text, "add_special": False, "parse_special": marks}
         return (await self._ask("/tokenize", asked))["tokens"]
 
     async def detokenize(self, ids: Sequence[int]) -> str:
@@ -136,10 +152,21 @@ class EmbeddedText:
             batches = guarded(batches, planned.held)
         if part.first:
             batches = numbered(batches, part.first)
-        return with_calls(batches) if planned.reads_calls else batches
+        return with_calls(batches, planned.form) if planned.form else batches
 
     async def _ask(self, path: str, body: Json) -> Json:
         return await (await self._line.ready()).ask(path, body)
+
+    async def _spelled(self, part: Part) -> Part:
+        """With a prompt that is a text: llama.cpp takes no token ids beside a projector."""
+        prompt: str | list[str | int] = part.body["prompt"]
+        if isinstance(prompt, str):
+            return part
+        said: list[str] = []
+        for is_text, pieces in groupby(prompt, lambda piece: isinstance(piece, str)):
+            given: list[Any] = list(pieces)
+            said += given if is_text else [await self.detokenize(given)]
+        return replace(part, body={**part.body, "prompt": "".join(said)})
 
     async def _nothing(self, planned: Plan) -> Sequence[Delta]:
         """The answer to a call for no tokens: the prompt is only counted."""
@@ -159,13 +186,16 @@ class EmbeddedText:
         prompt: Any = body.get("prompt")
         if prompt is None:
             prompt = (await self._ask("/apply-template", body))["prompt"]
-        return len(prompt) if isinstance(prompt, list) else len(await self.tokenize(prompt))
+        pieces: list[str | int] = prompt if isinstance(prompt, list) else [prompt]
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        counts = [len(await self.tokenize(text, marks=True)) for text in texts]
+        return len(pieces) - len(texts) + sum(counts)
 
 
-async def _planned(call: TextCall, template: Template) -> Plan:
+async def _planned(call: TextCall, template: Template, middle: Middle | None = None) -> Plan:
     """The plan; a large schema or grammar is compiled beside the event loop."""
     body = call.body
     formed = [body[name] for name in _COMPILED if body.get(name) is not None]
     if formed and len(msgspec.json.encode(formed)) > SMALL:
-        return await asyncio.to_thread(plan, call, template)
-    return plan(call, template)
+        return await asyncio.to_thread(plan, call, template, middle)
+    return plan(call, template, middle)
