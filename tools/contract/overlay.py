@@ -45,7 +45,8 @@ def apply_after(rules: Rules, records: Records, definitions: dict[str, Schema]) 
                 _change(rule, owner, name, schema)
     for rule in rules.get("undocumented", ()):
         key, _, name = rule["at"].partition("#")
-        records[key]["body"]["properties"][name] = rule["field"]
+        owner = records[key]["body"] if key in records else definitions[key]
+        owner["properties"][name] = rule["field"]
     for rule in rules.get("extensions", ()):
         for key in rule["at"]:
             records[key]["body"]["properties"][rule["name"]] = rule["field"]

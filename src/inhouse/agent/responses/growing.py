@@ -6,6 +6,8 @@ Events are made without numbers; `telling` numbers them.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from inhouse.engines.text import Json, Reasoning, Refusal, Text, ToolCall
 
 Status = str
@@ -191,6 +193,37 @@ class ClientCall:
         if not self._custom:
             done["name"] = self.item["name"]
         self._say(f"{self._events}.done", done)
+        self._say("output_item.done", {"output_index": self.index, "item": self.item})
+
+
+class ToolSearch:
+    """A search for tools, which the client runs: told only when it begins and when it is whole."""
+
+    def __init__(self, item_id: str, index: int, say: Say, call: ToolCall) -> None:
+        self.item: Json = {
+            "id": item_id,
+            "type": "tool_search_call",
+            "execution": "client",
+            "status": "in_progress",
+            "call_id": call.id,
+            "arguments": {},
+        }
+        self.index = index
+        self._say = say
+        self._pieces: list[str] = []
+        say("output_item.added", {"output_index": index, "item": dict(self.item)})
+
+    def add(self, delta: ToolCall) -> None:
+        """Take a piece of the arguments' JSON."""
+        self._pieces.append(delta.arguments)
+
+    def close(self, status: Status) -> None:
+        """The search is whole; cut or broken arguments are none."""
+        try:
+            arguments = msgspec.json.decode("".join(self._pieces) or "{}")
+        except msgspec.DecodeError:
+            arguments, status = {}, "incomplete"
+        self.item = {**self.item, "arguments": arguments, "status": status}
         self._say("output_item.done", {"output_index": self.index, "item": self.item})
 
 

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from inhouse.agent.responses.growing import ClientCall, Growing, Message, Sealing, Thought
+from inhouse.agent.responses.growing import (
+    ClientCall,
+    Growing,
+    Message,
+    Sealing,
+    Thought,
+    ToolSearch,
+)
 from inhouse.agent.turn import CallTools, Done, End, Event, Limit, NeedsClient, Predicted
 from inhouse.clock import Clock
 from inhouse.engines.text import Json, Reasoning, Refusal, Text, ToolCall, Usage
@@ -50,7 +57,7 @@ class Telling:
         self._closed: dict[int, Json] = dict(enumerate(response["output"]))
         self._opened = len(self._closed)
         self._open: Message | Thought | None = None
-        self._calls: dict[int, ClientCall] = {}
+        self._calls: dict[int, ClientCall | ToolSearch] = {}
         self._hidden: set[int] = set()
         self._told: list[Json] = []
 
@@ -167,11 +174,15 @@ class Telling:
                 self._hidden.add(delta.index)
                 return
             self._close_open("completed")
-            prefix = "ctc_" if delta.kind == "custom" else "fc_"
-            extra = self.manner.names.get(delta.name or "", {})
-            call = ClientCall(self._ids(prefix), self._next(), self._say, delta, extra)
-            self._calls[delta.index] = call
+            call = self._calls[delta.index] = self._begun(delta)
         call.add(delta)
+
+    def _begun(self, delta: ToolCall) -> ClientCall | ToolSearch:
+        extra = self.manner.names.get(delta.name or "", {})
+        if extra.get("type") == "tool_search_call":
+            return ToolSearch(self._ids("tsc_"), self._next(), self._say, delta)
+        prefix = "ctc_" if delta.kind == "custom" else "fc_"
+        return ClientCall(self._ids(prefix), self._next(), self._say, delta, extra)
 
     def _close(self, status: str) -> None:
         """Close what is open: of several calls only the last may have been cut."""

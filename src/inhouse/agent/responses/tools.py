@@ -82,14 +82,21 @@ def check(body: Json, items: Sequence[Json] = ()) -> None:
         _check_plain(each.tool, each.place)
 
 
-def names(body: Json, items: Sequence[Json] = ()) -> Mapping[str, Json]:
+def names(body: Json, items: Sequence[Json] | None = None) -> Mapping[str, Json]:
     """For each name that the model may call: the fields `name` and `namespace` (if it has one) of
-    the item that such a call is.
+    the item that such a call is; of a search for tools its `type`.
+
+    `items` are the context, which may bring tools; without them the request's own input is asked.
     """
+    if items is None:
+        given = body.get("input")
+        items = [item for item in given if "type" in item] if isinstance(given, list) else ()
     return {each.name: _call_fields(each) for each in offered(body, items)}
 
 
 def _call_fields(each: Offered) -> Json:
+    if each.tool["type"] == "tool_search":
+        return {"type": "tool_search_call"}
     fields: Json = {"name": each.tool["name"]}
     if each.namespace is not None:
         fields["namespace"] = each.namespace["name"]
@@ -114,7 +121,9 @@ def _of(tool: Json, place: str) -> Iterator[Offered]:
                 yield Offered(name, inner["type"], inner, where, tool)
         case "web_search" | "web_search_2025_08_26" if tool.get("external_web_access") is False:
             return
-        case "tool_search" if tool.get("execution") != "client":
+        case "tool_search" if tool.get("execution") == "client":
+            yield Offered("tool_search", "function", _search(tool), place)
+        case "tool_search":
             return
         case kind:
             raise BadRequest(
@@ -124,13 +133,19 @@ def _of(tool: Json, place: str) -> Iterator[Offered]:
             )
 
 
+def _search(tool: Json) -> Json:
+    """A search for tools that the client runs, as the function that it is for the model."""
+    kept = {name: tool.get(name) for name in ("description", "parameters")}
+    return {"type": "tool_search", "name": "tool_search", "strict": False, **kept}
+
+
 def _check_plain(tool: Json, place: str) -> None:
     """A function or a custom tool, as far as its schema cannot say."""
     if tool.get("async"):
         raise _unsupported(f"{place}.async", "tools that answer later")
     if (callers := tool.get("allowed_callers")) and "direct" not in callers:
         raise _unsupported(f"{place}.allowed_callers", "tools that only programs may call")
-    if tool["type"] != "function":
+    if tool["type"] == "custom":
         return
     subject = Subject(
         f"function '{tool['name']}'", f"{place}.parameters", "invalid_function_parameters"
