@@ -3,6 +3,7 @@
 #   make serve     install, fetch the default models, serve on http://127.0.0.1:8420
 #   make test      install what the tests need, run all of them
 #   make check     what CI runs: lint and tests
+#   make clients   run unmodified clients (openai-node, Codex, LangChain, ...), each in an environment of its own
 #
 # INHOUSE_* variables are passed on. ARGS adds arguments: make serve ARGS="--port 9000".
 
@@ -15,7 +16,7 @@ MODELS := $(or $(INHOUSE_MODELS),$(HOME)/.inhouse/models)
 # llama.cpp's threads must sleep while they wait: spinning ones take the cores from each other.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: serve test test-fast lint format check bench contract conformance docs clean
+.PHONY: serve test test-fast clients lint format check bench contract conformance docs clean
 
 serve: $(VENV)/.installed
 	@exec $(BIN)/inhouse serve $(ARGS)
@@ -26,6 +27,10 @@ test: $(VENV)/.installed-dev
 
 test-fast: $(VENV)/.installed-dev  ## without the real models
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not model" $(ARGS)
+
+clients: $(VENV)/.installed-dev  ## downloads them the first time; ONLY="codex langchain" runs some
+	@INHOUSE_MODELS="$(MODELS)" $(BIN)/inhouse models pull --defaults
+	INHOUSE_MODELS="$(MODELS)" $(BIN)/python -m tests.clients $(ONLY)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
