@@ -58,6 +58,17 @@ def test_a_file_is_a_model_under_its_name(inhouse, weights):
     assert len(shown["sha256"]) == 64
 
 
+def test_a_model_with_a_projector_sees(inhouse, weights, tmp_path):
+    eyes = tmp_path / "mmproj.gguf"
+    eyes.write_bytes(b"GGUF" + bytes(80))
+    assert inhouse("pull", weights, "--name", "seer", "--mmproj", str(eyes))[0] == 0
+    shown = json.loads(inhouse("show", "seer", "--json")[1])
+    assert "vision" in shown["abilities"]
+    assert (shown["mmproj"], len(shown["mmproj_sha256"])) == (str(eyes), 64)
+    eyes.unlink()
+    assert json.loads(inhouse("show", "seer", "--json")[1])["state"] == "not pulled"
+
+
 def test_a_name_is_given_once(inhouse, weights):
     inhouse("pull", weights, "--name", "tiny")
     code, _, err = inhouse("pull", weights, "--name", "tiny")

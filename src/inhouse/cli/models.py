@@ -40,6 +40,9 @@ def _add_pull(parser: Parser) -> Parser:
     pull.add_argument("--defaults", action="store_true", help="fetch the default models")
     pull.add_argument("--name", metavar="ID", help="the id of a model given by its source")
     pull.add_argument("--context-length", type=int, metavar="N", help="its context in tokens")
+    pull.add_argument(
+        "--mmproj", metavar="FILE", help="the projector of a model that sees, a file beside it"
+    )
     pull.add_argument("--embeddings", type=int, metavar="N", help="it makes vectors of this size")
     return pull
 
@@ -122,6 +125,7 @@ def _pull(arguments: argparse.Namespace) -> int:
                 name=arguments.name,
                 context_length=arguments.context_length,
                 dimensions=arguments.embeddings,
+                mmproj=arguments.mmproj,
             )
             pulled = [shelf.pull(entry, progress)]
     for model in pulled:

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _SOURCES = ("hf:", "pypi:", "file:")
 _CONTEXT = 8192
+_ABLE = abilities.EMBEDDED_TEXT | {abilities.SUFFIX}
+"""Whether a model knows how a suffix is marked shows when it is loaded; then it refuses one."""
 
 
 class Shelf:
@@ -84,6 +86,7 @@ class Shelf:
         name: str | None = None,
         context_length: int | None = None,
         dimensions: int | None = None,
+        mmproj: str | None = None,
     ) -> Entry:
         """The entry of a model by its name, or made for its source. Raises Failure."""
         known = {**seed().entries, **self._do(install.entries)}
@@ -97,10 +100,11 @@ class Shelf:
         made = Entry(
             id=name or _stem(source),
             source=source,
-            abilities=frozenset({abilities.EMBEDDINGS}) if dimensions else abilities.EMBEDDED_TEXT,
+            abilities=frozenset({abilities.EMBEDDINGS}) if dimensions else _ABLE,
             context_length=context_length or _CONTEXT,
             created=int(SystemClock().now()),
             dimensions=dimensions,
+            mmproj=mmproj,
         )
         if made.id in known:
             raise Failure(f"There is a model {made.id!r} already. Give another --name.")

