@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import time
 from typing import Any, cast
 
 import httptools
@@ -42,6 +43,8 @@ class ScriptedServer:
     def __init__(self, *, chunks: int = 8, delay: float = 0.0, fault: str | None = None) -> None:
         self.chunks = chunks
         self.delay = delay
+        self.stamped = False
+        """Whether streamed pieces are the times at which they left, for benchmarks of delays."""
         self.fault = fault
         self.guise = Guise()
         self.separate = False
@@ -196,7 +199,7 @@ class _Peer(asyncio.Protocol):
                 if fault == "stall":
                     await asyncio.Event().wait()
                 return
-            self._chunk(event)
+            self._chunk(_stamped(event, at) if self._server.stamped else event)
             if self._server.delay:
                 await asyncio.sleep(self._server.delay)
             await self._writable.wait()
@@ -257,6 +260,11 @@ def _piece(at: int) -> str:
     return f"{at} "
 
 
+def _stamped(event: bytes, at: int) -> bytes:
+    """The event with the time (seconds since the epoch) in the place of its piece."""
+    return event.replace(json.dumps(_piece(at)).encode(), b'"%.4f "' % time.time())
+
+
 def _logprobs(event: Any) -> Any:
     token = {"token": event["delta"]["content"], "logprob": -0.5, "bytes": None}
     return {"content": [{**token, "top_logprobs": []}]}
@@ -280,6 +288,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     )
     server.keep_requests = False
     server.separate = arguments.separate
+    server.stamped = arguments.stamped
     server.guise = GUISES[arguments.guise]
     base_url = await server.start(port=arguments.port, unix=arguments.unix)
     print(base_url, flush=True)  # noqa: T201 - whoever started it reads where it listens
@@ -295,6 +304,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--fault")
     parser.add_argument("--separate", action="store_true")
+    parser.add_argument("--stamped", action="store_true")
     parser.add_argument("--guise", choices=GUISES, default="scripted")
     arguments = parser.parse_args()
     runner = asyncio.run
