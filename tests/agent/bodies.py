@@ -25,6 +25,11 @@ def bodies(spec: OperationSpec) -> st.SearchStrategy[Json]:
     return _Maker(spec).of(spec.body_schema)
 
 
+def values(spec: OperationSpec, schema: Json) -> st.SearchStrategy[Any]:
+    """Values of a part of `spec`'s body."""
+    return _Maker(spec).of(schema)
+
+
 class _Maker:
     def __init__(self, spec: OperationSpec) -> None:
         self._definitions = spec.definitions
@@ -46,7 +51,8 @@ class _Maker:
             case "null" | "boolean":
                 return st.none() if kind == "null" else st.booleans()
             case "integer":
-                return st.integers(low if low is not None else -5, min(high or 9, 9))
+                low = low if low is not None else -5
+                return st.integers(low, max(low, min(high or 9, 9)))
             case "number":
                 return st.floats(low or 0.1, high or 2)
             case "string":
