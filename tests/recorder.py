@@ -36,6 +36,8 @@ class Recorder:
         await self._app(scope, receive, keep)
         if scope["type"] == "http" and sent:
             self._check(scope, sent)
+        if scope["type"] == "websocket":
+            self._check_messages(sent)
 
     def _check(self, scope: Message, sent: list[Message]) -> None:
         status = sent[0]["status"]
@@ -72,6 +74,18 @@ class Recorder:
                 self._check_error(key, event)
             else:
                 self._collect(lambda event=event: oracle.check_event(key, event))
+
+    def _check_messages(self, sent: list[Message]) -> None:
+        """The events of a connection are those of a stream, with the name of their lane."""
+        for message in sent:
+            if message["type"] != "websocket.send":
+                continue
+            event = json.loads(message["text"])
+            event.pop("stream_id", None)
+            if event["type"] == "error":
+                self._check_error("WS /responses", event)
+            elif not event["type"].startswith("response.steer."):
+                self._collect(lambda event=event: oracle.check_event("POST /responses", event))
 
     def _check_error(self, where: str, body: Any) -> None:
         error = body.get("error") if isinstance(body, dict) else None
