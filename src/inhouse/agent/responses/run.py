@@ -82,7 +82,7 @@ async def turns(run: Run) -> Events:
         async with aclosing(work.events(run.ids)) as batches:
             async for batch in batches:
                 yield batch
-        if end.client or len(calls) < len(end.calls):
+        if end.client or not calls:
             return
         items += [*said, *_answered(calls, work.outcomes)]
 
