@@ -85,16 +85,18 @@ class _Writer:
 
     async def take(self, item: Json, index: int) -> None:
         kind = item["type"]
-        if kind in _SILENT or kind in pairs.OUTPUTS:
+        if kind in _SILENT:
             return
-        if kind == "reasoning":
+        if kind in pairs.OUTPUTS:
+            await self.close()
+        elif kind == "reasoning":
             await self._think(item, heard=index >= self._thinking_from)
         elif kind == "compaction":
             await self.close()
             summary = self._read.unseal(item["encrypted_content"])
             self.out.append({"role": "system", "content": _SUMMARY + summary})
         elif kind != "message":
-            self._call(item)
+            await self._call(item)
         elif item["role"] == "assistant":
             await self._say(_said(item["content"]))
         else:
@@ -119,7 +121,7 @@ class _Writer:
             await self.close()
         self._turn.content = text
 
-    def _call(self, item: Json) -> None:
+    async def _call(self, item: Json) -> None:
         if pairs.broken_off(item):
             return
         call = spoken(item)
@@ -130,6 +132,7 @@ class _Writer:
                 self._turn.answers.append((call["id"], output_parts(output), place + ".output"))
         else:
             self._turn.answers.append((call["id"], own_output(item), "input"))
+            await self.close()
 
     async def close(self) -> None:
         """Write down what the assistant said, and what its calls came to."""
