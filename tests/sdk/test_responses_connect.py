@@ -129,7 +129,10 @@ async def test_an_unstored_response_may_be_continued_by_a_stored_one(
 
 
 @pytest.mark.parametrize("store", [True, False])
-async def test_a_tools_turn(connection: "AsyncResponsesConnection", store: bool) -> None:
+async def test_a_tools_turn(
+    connection: "AsyncResponsesConnection",
+    store: bool,  # noqa: FBT001 - a value of the API's
+) -> None:
     await connection.response.create(model="gpt-5.2", input="hi", tools=[WEATHER], store=store)
     first = (await rest(connection))[-1].response
     (call,) = first.output
@@ -188,14 +191,15 @@ async def test_closing_in_the_middle_stops_the_model(
     engine.script = lambda _: [*answer("one")[:1], 30.0, *answer("two")]
     async with client.responses.connect() as connection:
         await connection.response.create(model="gpt-5.2", input="hi")
-        response: Any = await connection.recv()
+        created: Any = await connection.recv()
+        response = created.response
         while (await connection.recv()).type != "response.output_text.delta":
             pass
     async with asyncio.timeout(5):
-        while (
-            stored := await client.responses.retrieve(response.response.id)
-        ).status == "in_progress":
+        stored = await client.responses.retrieve(response.id)
+        while stored.status == "in_progress":
             await asyncio.sleep(0.02)
+            stored = await client.responses.retrieve(response.id)
     assert (stored.status, engine.stopped) == ("cancelled", 1)
 
 
