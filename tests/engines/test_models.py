@@ -1,110 +1,21 @@
 """Which models a server has, under which names, and what happens to those that change."""
 
 import asyncio
-import base64
 import socket
-from array import array
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
+from tests.engines.bench import Bench, Server
 
-from inhouse.clock import FrozenClock
 from inhouse.engines import abilities
 from inhouse.engines.models import Load, Models
-from inhouse.engines.scripted import EVERYTHING, Scripted, answer
-from inhouse.engines.scripted_models import ScriptedLoader, scripted_entry
+from inhouse.engines.scripted_models import scripted_entry
 from inhouse.engines.scripted_server import ScriptedServer
 from inhouse.engines.text import Text, TextCall
-from inhouse.errors import APIError, BadRequest, NotFound, PermissionDenied, Unavailable
-from inhouse.settings import Settings, Upstream
-from inhouse.stores.database import Database
-from inhouse.stores.models import ModelStore
+from inhouse.errors import NotFound, PermissionDenied, Unavailable
+from inhouse.settings import Upstream
 
 CALL = TextCall("chat", {"messages": [{"role": "user", "content": "x"}]})
 TEXT_DEFAULT, VECTOR_DEFAULT = "smollm2-135m-instruct", "all-minilm-l6-v2"
-
-
-@dataclass
-class Server:
-    """An upstream on loopback that lists `models`; `status` is what its listing answers."""
-
-    url: str = ""
-    models: list[dict[str, Any]] = field(default_factory=list)
-    status: int = 200
-    embed: Callable[[dict[str, Any]], tuple[int, Any]] = lambda _: (500, {})
-    asked: list[dict[str, Any]] = field(default_factory=list)
-
-    async def listing(self, request: web.Request) -> web.Response:
-        del request
-        return web.json_response({"data": self.models}, status=self.status)
-
-    async def embeddings(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.asked.append(body)
-        status, value = self.embed(body)
-        return web.json_response(value, status=status)
-
-
-@asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
-    server = Server()
-    app = web.Application(client_max_size=2**30)
-    app.router.add_get("/v1/models", server.listing)
-    app.router.add_post("/v1/embeddings", server.embeddings)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    listener = socket.create_server(("127.0.0.1", 0))
-    await web.SockSite(runner, listener).start()
-    server.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
-
-
-@dataclass
-class Bench:
-    """A store, a loader whose models follow a script, and what is made of them."""
-
-    store: ModelStore
-    loader: ScriptedLoader
-    folder: Path
-    running: list[Models] = field(default_factory=list)
-
-    async def models(self, *upstreams: Upstream, **settings: Any) -> Models:
-        """Models that were started; the defaults stay away unless wanted."""
-        wanted = Settings(
-            data=self.folder, upstreams=upstreams, **{"default_models": False, **settings}
-        )
-        models = Models(wanted, self.store, loader=self.loader)
-        self.running.append(models)
-        await models.start()
-        return models
-
-    async def put(self, name: str, able: frozenset[str] = EVERYTHING) -> None:
-        await self.store.put(name, scripted_entry(name, able).json())
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with Database.open(tmp_path, server=True) as database:
-        bench = Bench(
-            ModelStore(database, FrozenClock()), ScriptedLoader(Scripted(answer("hi"))), tmp_path
-        )
-        yield bench
-        for models in bench.running:
-            await models.close()
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[Server]:
-    async with serving() as server:
-        yield server
 
 
 async def said(models: Models, name: str) -> str:
@@ -345,81 +256,6 @@ async def test_models_here_come_before_those_of_upstreams(bench: Bench, upstream
     models = await bench.models(Upstream(name="gpu", base_urls=(upstream.url,)))
     assert await ids(models) == ["same"]
     assert (await models.resolve("same")).engine == "embedded"
-
-
-def _packed(values: list[float]) -> str:
-    return base64.b64encode(array("f", values).tobytes()).decode()
-
-
-async def vectors(
-    bench: Bench, server: Server, texts: list[str], dimensions: int | None = None
-) -> Any:
-    models = await bench.models(Upstream(name="gpu", base_urls=(server.url,), models=("v",)))
-    return await models.embeddings(await models.resolve("v")).embed(texts, dimensions=dimensions)
-
-
-async def test_an_upstreams_vectors_come_in_order_and_of_unit_length(
-    bench: Bench, upstream: Server
-) -> None:
-    def embed(body: dict[str, Any]) -> tuple[int, Any]:
-        items = [
-            {"index": index, "embedding": _packed([3.0, 4.0, float(text)])}
-            for index, text in enumerate(body["input"])
-        ]
-        return 200, {"data": items[::-1], "usage": {"prompt_tokens": len(items)}}
-
-    upstream.embed = embed
-    result = await vectors(bench, upstream, ["0"] * 300 + ["5"], dimensions=3)
-    assert [len(asked["input"]) for asked in upstream.asked] == [256, 45]
-    assert upstream.asked[0]["dimensions"] == 3
-    assert list(result.vectors[0]) == pytest.approx([0.6, 0.8, 0.0])
-    assert result.vectors[300][2] == pytest.approx(5 / 50**0.5)
-    assert (len(result.vectors), result.tokens) == (301, 301)
-
-
-async def test_an_upstream_may_answer_with_lists_of_numbers(bench: Bench, upstream: Server) -> None:
-    upstream.embed = lambda _: (200, {"data": [{"index": 0, "embedding": [0.6, 0.8]}]})
-    result = await vectors(bench, upstream, ["a"])
-    assert list(result.vectors[0]) == pytest.approx([0.6, 0.8])
-
-
-async def test_an_upstreams_overflow_is_told_in_openais_words(
-    bench: Bench, upstream: Server
-) -> None:
-    upstream.embed = lambda _: (
-        400,
-        {
-            "error": {
-                "message": "This model's maximum context length is 512 tokens. However, you "
-                "requested 600 tokens in the input for embedding generation.",
-                "type": "BadRequestError",
-            }
-        },
-    )
-    with pytest.raises(BadRequest) as refused:
-        await vectors(bench, upstream, ["a"])
-    assert refused.value.message.startswith(
-        "This model's maximum context length is 512 tokens, however you requested 600 tokens"
-    )
-    assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "input")
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"data": []},
-        {"data": [{"embedding": "not base64!"}]},
-        {"data": [{"embedding": "AAA="}]},
-        {"nothing": 1},
-    ],
-)
-async def test_an_upstreams_nonsense_is_a_server_error(
-    value: Any, bench: Bench, upstream: Server
-) -> None:
-    upstream.embed = lambda _: (200, value)
-    with pytest.raises(APIError) as refused:
-        await vectors(bench, upstream, ["a"])
-    assert refused.value.status == 500
 
 
 async def test_abilities_of_embedding_models_are_their_entrys(bench: Bench) -> None:

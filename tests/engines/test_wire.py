@@ -1,120 +1,18 @@
 """The HTTP client, against a raw server that says exactly what a test wants."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from tests.engines.raw import CHUNKED, SIZED, Raw, fetch
 
 from inhouse.engines.wire import (
-    BadAnswer,
     ConnectFailed,
-    Disconnected,
     Limits,
     Origin,
-    TimedOut,
     Wire,
     WireError,
 )
-
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-CHUNKED = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n"
-    b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
-)
-SIZED = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-
-
-CERTIFICATE = """\
------BEGIN CERTIFICATE-----
-MIIBnDCCAUGgAwIBAgIUEtEIA+KeueX+2GnPYJm4NkVsEP0wCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDExNTIxNloYDzIxMjYxMDMx
-MTE1MjE2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASYS6fv7fYk+GcSgcjkbIlNJudx+DAUMIKomqT45XDwHYCGyHRBRkOg
-LJbj/CJBC6CkISNGVod3Im4sOtQ+oTnHo28wbTAdBgNVHQ4EFgQUpT2ZAsH9i6if
-i/wMHcF+y8Sokn0wHwYDVR0jBBgwFoAUpT2ZAsH9i6ifi/wMHcF+y8Sokn0wDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSQAwRgIhAKe/3dvfPXVsFqkP51InDjqvYArhRztnCbXEPhF3qBlCAiEA
-5gXNzksNAmwZXvhHnbjEiRGcvTvv61yqutW4Eiq6Suc=
------END CERTIFICATE-----
-"""
-"""Of `localhost`, self-signed, made for this test, valid for a hundred years."""
-PRIVATE_KEY = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFPBtYptb/+3xMBZv
-gLq9OOMKwwNL2pnzr6bdeeQZIBChRANCAASYS6fv7fYk+GcSgcjkbIlNJudx+DAU
-MIKomqT45XDwHYCGyHRBRkOgLJbj/CJBC6CkISNGVod3Im4sOtQ+oTnH
------END PRIVATE KEY-----
-"""
-
-
-class Raw:
-    """A server that reads requests and answers each by `answer`; counts what it saw."""
-
-    def __init__(self) -> None:
-        self.answer: Answer = self.say(SIZED)
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.writers: list[asyncio.StreamWriter] = []
-        self.asked = asyncio.Event()
-        self.gone = asyncio.Event()
-
-    @staticmethod
-    def say(*parts: bytes) -> Answer:
-        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-                await asyncio.sleep(0)
-
-        return answer
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self.writers.append(writer)
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
-                self.requests.append(head + await reader.readexactly(size))
-                self.asked.set()
-                await self.answer(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            self.gone.set()
-        finally:
-            writer.close()
-
-
-@pytest.fixture
-async def raw() -> Raw:
-    return Raw()
-
-
-@pytest.fixture
-async def origin(raw: Raw) -> AsyncIterator[Origin]:
-    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0)
-    yield Origin("127.0.0.1", server.sockets[0].getsockname()[1])
-    server.close()
-    for writer in raw.writers:
-        writer.close()
-    await asyncio.sleep(0)
-
-
-@pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    wire = Wire()
-    yield wire
-    wire.close()
-    await asyncio.sleep(0)
-
-
-async def fetch(wire: Wire, origin: Origin, **limits: float) -> bytes:
-    response = await wire.request(origin, "POST", "/x", body=b"{}", limits=Limits(**limits))
-    try:
-        return await response.read()
-    finally:
-        response.close()
 
 
 @pytest.mark.parametrize(
@@ -230,93 +128,6 @@ async def test_a_kept_connection_that_the_server_closed_is_replaced(
     assert (raw.connections, len(raw.requests)) == (2, 3)
 
 
-async def test_a_new_connection_that_the_server_drops_is_not_tried_again(
-    raw: Raw, wire: Wire, origin: Origin
-) -> None:
-    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    raw.answer = hang_up
-    with pytest.raises(Disconnected) as caught:
-        await fetch(wire, origin)
-    assert not caught.value.began
-    assert len(raw.requests) == 1
-
-
-async def test_a_request_is_not_repeated_once_an_answer_began(
-    raw: Raw, wire: Wire, origin: Origin
-) -> None:
-    await fetch(wire, origin)
-
-    async def half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200")
-        writer.close()
-
-    raw.answer = half
-    with pytest.raises(Disconnected) as caught:
-        await fetch(wire, origin)
-    assert caught.value.began
-    assert len(raw.requests) == 2
-
-
-async def test_an_answer_that_breaks_off_is_an_error(raw: Raw, wire: Wire, origin: Origin) -> None:
-    async def half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(CHUNKED[:-10])
-        writer.close()
-
-    raw.answer = half
-    with pytest.raises(Disconnected):
-        await fetch(wire, origin)
-
-
-async def test_what_is_not_http_is_an_error(raw: Raw, wire: Wire, origin: Origin) -> None:
-    raw.answer = raw.say(b"SSH-2.0-OpenSSH\r\n")
-    with pytest.raises(BadAnswer):
-        await fetch(wire, origin)
-
-
-async def test_a_body_over_the_limit_is_refused(raw: Raw, wire: Wire, origin: Origin) -> None:
-    raw.answer = raw.say(CHUNKED)
-    response = await wire.request(origin, "GET", "/")
-    with pytest.raises(BadAnswer):
-        await response.read(limit=3)
-    response.close()
-
-
-async def test_silence_before_the_answer_times_out(raw: Raw, wire: Wire, origin: Origin) -> None:
-    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    raw.answer = hang
-    with pytest.raises(TimedOut) as caught:
-        await fetch(wire, origin, first_byte=0.05)
-    assert not caught.value.began
-
-
-async def test_silence_in_the_middle_times_out(raw: Raw, wire: Wire, origin: Origin) -> None:
-    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(CHUNKED[:-20])
-        await reader.read()
-
-    raw.answer = stall
-    with pytest.raises(TimedOut) as caught:
-        await fetch(wire, origin, first_byte=5, idle=0.05)
-    assert caught.value.began
-
-
-async def test_headers_alone_are_no_first_byte(raw: Raw, wire: Wire, origin: Origin) -> None:
-    """A server may send its headers at once and think for long: that is not idleness."""
-
-    async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head, _, body = CHUNKED.partition(b"\r\n\r\n")
-        writer.write(head + b"\r\n\r\n")
-        await asyncio.sleep(0.1)
-        writer.write(body)
-
-    raw.answer = late
-    assert await fetch(wire, origin, first_byte=5, idle=0.03) == b"hello world"
-
-
 async def test_a_slow_reader_is_not_an_idle_server(raw: Raw, wire: Wire, origin: Origin) -> None:
     raw.answer = raw.say(CHUNKED[:-20], CHUNKED[-20:])
     response = await wire.request(origin, "GET", "/", limits=Limits(first_byte=0.05, idle=0.05))
@@ -425,35 +236,3 @@ async def test_a_kept_connection_is_dropped_when_it_is_old(raw: Raw, origin: Ori
     await fetch(wire, origin)
     assert raw.connections == 2
     wire.close()
-
-
-@pytest.fixture
-async def secure(raw: Raw, tmp_path: Path) -> AsyncIterator[tuple[int, Path]]:
-    """The port of a server with TLS, and the certificate that it shows."""
-    path = tmp_path / "localhost.pem"
-    path.write_text(CERTIFICATE + PRIVATE_KEY)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(path)
-    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=context)
-    yield server.sockets[0].getsockname()[1], path
-    server.close()
-    for writer in raw.writers:
-        writer.close()
-    await asyncio.sleep(0.01)
-
-
-async def test_tls_is_spoken_with_a_server_that_is_trusted(secure: tuple[int, Path]) -> None:
-    port, certificate = secure
-    wire = Wire(tls=ssl.create_default_context(cafile=certificate))
-    for _ in range(2):
-        assert await fetch(wire, Origin("localhost", port, tls=True)) == b"ok"
-    wire.close()
-    await asyncio.sleep(0.01)
-
-
-async def test_a_server_that_is_not_trusted_is_not_spoken_to(
-    raw: Raw, wire: Wire, secure: tuple[int, Path]
-) -> None:
-    with pytest.raises(ConnectFailed):
-        await fetch(wire, Origin("localhost", secure[0], tls=True))
-    assert raw.requests == []
