@@ -122,7 +122,7 @@ class _Writer:
         self._turn.content = text
 
     async def _call(self, item: Json) -> None:
-        if pairs.broken_off(item):
+        if pairs.broken_off(item) and pairs.call_id(item) not in self._outputs:
             return
         call = spoken(item)
         self._turn.calls.append(call)

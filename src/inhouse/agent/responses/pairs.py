@@ -29,7 +29,7 @@ def call_id(item: Json) -> str | None:
 
 
 def broken_off(item: Json) -> bool:
-    """Whether this is a call that the model did not finish, so that nobody can answer it."""
+    """Whether this is a call that the model did not finish: nobody has to answer it."""
     return item["type"] in _CALLS and item.get("status") == "incomplete"
 
 
@@ -57,7 +57,9 @@ def check(items: Sequence[Json]) -> None:
     called: dict[str, str] = {}
     for item, pair in _paired(items):
         if item["type"] in _CALLS:
-            called[pair] = waiting[pair] = item["type"]
+            called[pair] = item["type"]
+            if not broken_off(item):
+                waiting[pair] = item["type"]
         elif called.get(pair) != OUTPUTS[item["type"]]:
             raise BadRequest(
                 f"No tool call found for {_words(item['type'])} with call_id {pair}.",
@@ -71,7 +73,7 @@ def check(items: Sequence[Json]) -> None:
 
 def _paired(items: Sequence[Json]) -> Iterator[tuple[Json, str]]:
     for item in items:
-        if (item["type"] in _CALLS and not broken_off(item)) or item["type"] in OUTPUTS:
+        if item["type"] in _CALLS or item["type"] in OUTPUTS:
             pair = call_id(item)
             if pair is not None:
                 yield item, pair
