@@ -21,6 +21,7 @@ from inhouse.engines import abilities
 from inhouse.engines.models import Models
 from inhouse.engines.scripted import EVERYTHING, Scripted, answer
 from inhouse.engines.scripted_models import ScriptedLoader, scripted_entry
+from inhouse.http.protocol import Protocol
 from inhouse.http.websocket import upgraded
 from inhouse.services import Services
 from inhouse.settings import Settings
@@ -84,6 +85,7 @@ async def serving(services: Services, engine: Scripted) -> AsyncGenerator[House]
     recorder = Recorder(edge(services), services.dispatcher.table)
     config = uvicorn.Config(
         recorder,
+        http=Protocol,  # pyright: ignore[reportArgumentType]
         lifespan="off",
         log_config=None,
         access_log=False,

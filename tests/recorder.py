@@ -1,27 +1,29 @@
 """Every answer that the suite receives is checked against the contract.
 
-`Recorder` wraps the ASGI application: it passes everything on and keeps what was sent. What the
-oracle finds wrong is collected, and the fixture that made the recorder fails its test.
+`Recorder` wraps the edge: it passes everything on and keeps what was sent. What the oracle finds
+wrong is collected, and the fixture that made the recorder fails its test.
 """
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from tests import oracle
 
 from inhouse.errors import APIError
+from inhouse.http.edge import Edge
+from inhouse.http.peer import Peer
+from inhouse.http.request import Head
 from inhouse.operations import Table
 
 Message = MutableMapping[str, Any]
-App = Callable[..., Awaitable[None]]
 
 
 class Recorder:
-    """An ASGI application that checks what another one answers."""
+    """An application that checks what the edge answers."""
 
-    def __init__(self, app: App, table: Table) -> None:
-        self._app = app
+    def __init__(self, edge: Edge, table: Table) -> None:
+        self._edge = edge
         self._table = table
         self.wrong: list[str] = []
         self.seen: set[str] = set()
@@ -33,17 +35,19 @@ class Recorder:
             sent.append(message)
             await send(message)
 
-        await self._app(scope, receive, keep)
-        if scope["type"] == "http" and sent:
-            self._check(scope, sent)
+        await self._edge(scope, receive, keep)
         if scope["type"] == "websocket":
             self._check_messages(sent)
 
-    def _check(self, scope: Message, sent: list[Message]) -> None:
-        status = sent[0]["status"]
-        headers = dict(sent[0]["headers"])
-        body = b"".join(message.get("body", b"") for message in sent[1:])
-        path = scope["raw_path"].decode()
+    async def exchange(self, head: Head, peer: Peer) -> None:
+        kept = _Kept(peer)
+        await self._edge.exchange(head, kept)
+        if kept.status:
+            self._check(head, kept)
+
+    def _check(self, head: Head, kept: "_Kept") -> None:
+        status, headers, path = kept.status, kept.headers, head.path
+        body = b"".join(kept.pieces)
         for name in (b"x-request-id", b"openai-version", b"openai-processing-ms"):
             if name not in headers:
                 self.wrong.append(f"{path}: no header {name.decode()}")
@@ -53,7 +57,7 @@ class Recorder:
         if not path.startswith("/v1/"):
             return
         try:
-            key = self._table.match(scope["method"], path[3:])[0].key
+            key = self._table.match(head.method, path[3:])[0].key
         except APIError:
             self.wrong.append(f"{path}: {status} for a route that is not in the contract")
             return
@@ -98,6 +102,48 @@ class Recorder:
             check()
         except AssertionError as error:
             self.wrong.append(str(error))
+
+
+class _Kept:
+    """A peer that passes everything on and keeps what was sent."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.pieces: list[bytes] = []
+
+    @property
+    def lost(self) -> bool:
+        return self._peer.lost
+
+    def watch(self, gone: Callable[[], None] | None) -> None:
+        self._peer.watch(gone)
+
+    async def body(self, limit: int) -> bytes:
+        return await self._peer.body(limit)
+
+    async def respond(self, status: int, fields: bytes, body: bytes) -> None:
+        self._keep_head(status, fields)
+        self.pieces.append(body)
+        await self._peer.respond(status, fields, body)
+
+    def begin(self, status: int, fields: bytes) -> None:
+        self._keep_head(status, fields)
+        self._peer.begin(status, fields)
+
+    async def send(self, data: bytes) -> None:
+        self.pieces.append(data)
+        await self._peer.send(data)
+
+    async def end(self, data: bytes) -> None:
+        self.pieces.append(data)
+        await self._peer.end(data)
+
+    def _keep_head(self, status: int, fields: bytes) -> None:
+        self.status = status
+        pairs = [line.partition(b": ") for line in fields.split(b"\r\n")[:-1]]
+        self.headers = {name: value for name, _, value in pairs}
 
 
 def sent_whole(body: bytes) -> list[bytes]:

@@ -11,7 +11,6 @@ from functools import cache
 import uvicorn
 from prometheus_client import start_http_server
 
-from inhouse.http import cors
 from inhouse.http.edge import Edge
 from inhouse.http.plain import Plain
 from inhouse.http.protocol import Protocol
@@ -58,7 +57,7 @@ class Server(uvicorn.Server):
 def _config(services: Services) -> uvicorn.Config:
     settings = services.settings
     return uvicorn.Config(
-        cors.allow(edge(services), settings.cors_origins),
+        edge(services),
         host=settings.host,
         port=settings.port,
         http=Protocol,

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -95,7 +95,7 @@ class House:
 def events_of(*batches: Sequence[dict[str, Any]] | BaseException) -> Any:
     """A chat handler that streams `batches`, and raises those that are errors."""
 
-    async def generate(ctx: Any) -> AsyncIterator[Sequence[dict[str, Any]]]:
+    async def generate(ctx: Any) -> AsyncGenerator[Sequence[dict[str, Any]], None]:
         for batch in batches:
             if isinstance(batch, BaseException):
                 raise batch
@@ -155,7 +155,7 @@ async def test_a_defect_is_a_500_that_tells_nothing_but_the_request_id(
 async def test_a_client_that_goes_away_ends_the_generation() -> None:
     gone, closed = asyncio.Event(), asyncio.Event()
 
-    async def endless(ctx: Any) -> AsyncIterator[Any]:
+    async def endless(ctx: Any) -> AsyncGenerator[Any, None]:
         try:
             while True:
                 ctx.scope.usage.output += 1
@@ -180,7 +180,7 @@ async def test_a_client_that_goes_away_ends_the_generation() -> None:
 async def test_a_server_that_stops_says_so_in_its_streams() -> None:
     begun = asyncio.Event()
 
-    async def waiting(ctx: Any) -> AsyncIterator[Any]:
+    async def waiting(ctx: Any) -> AsyncGenerator[Any, None]:
         yield [{"n": 1}]
         begun.set()
         await asyncio.Event().wait()

@@ -1,6 +1,6 @@
-"""Bytes on the wire: JSON bodies and server-sent events."""
+"""Bytes on the wire: header lines, JSON bodies and server-sent events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +13,17 @@ DONE = b"data: [DONE]\n\n"
 def body(value: Any) -> bytes:
     """A JSON body."""
     return orjson.dumps(value)
+
+
+def fields(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Header lines, each ended by CRLF. ValueError if a header has a line break of its own."""
+    lines = [f"{name}: {value}" for name, value in headers]
+    if not lines:
+        return b""
+    whole = "\r\n".join(lines)
+    if whole.count("\n") != len(lines) - 1 or whole.count("\r") != len(lines) - 1:
+        raise ValueError("a line break in a header")
+    return whole.encode("latin-1") + b"\r\n"
 
 
 def events(batch: Sequence[dict[str, Any]], *, named: bool) -> bytes:
