@@ -1,6 +1,9 @@
 """`Access`: from an Authorization header to a principal, what it may do, and what it has used.
 
-The hot path (a known key, no I/O) is a hash, a dictionary and two bucket operations.
+The hot path (a known key, no I/O) is a dictionary and two bucket operations. The dictionary, in
+memory only, holds the headers of requests with valid keys: a digest of each request's key would
+cost more than all else here. It is hashed with the interpreter's secret, so that how long a
+look-up takes tells nothing of the keys.
 """
 
 from collections.abc import Iterable
@@ -19,6 +22,8 @@ from inhouse.stores.secret import Secret
 from inhouse.stores.usage import recording
 
 _CACHED = 100_000
+_LONGEST = 512
+"""Headers that are remembered: this many, none longer than this."""
 _USED_EVERY = 60
 """Seconds between two notes of a key's last use."""
 
@@ -58,7 +63,7 @@ class Access:
         self._no_auth = no_auth
         self._anybody: Principal | None = None
         self._generation = database.generation
-        self._principals: dict[tuple[str, str | None, str | None], Principal] = {}
+        self._principals: dict[tuple[str | None, str | None, str | None], Principal] = {}
         self._noted: dict[str, int] = {}
 
     # Keys
@@ -124,19 +129,20 @@ class Access:
         """
         if self._no_auth:
             return self._anybody or await self._find_anybody()
-        key = _bearer(authorization)
-        digest = keys.digest(self._peppers[0], key)
         if self._generation != self._database.generation:
             self._generation = self._database.generation
             self._principals.clear()
-        principal = self._principals.get((digest, organization, project))
+        asked = (authorization, organization, project)
+        principal = self._principals.get(asked)
         if principal is not None:
             return principal
         generation = self._generation
-        principal = await self._look_up(key, digest)
+        key = _bearer(authorization)
+        principal = await self._look_up(key, keys.digest(self._peppers[0], key))
         principal = await self._check_headers(principal, organization, project)
-        if generation == self._database.generation and len(self._principals) < _CACHED:
-            self._principals[digest, organization, project] = principal
+        short = len(self._principals) < _CACHED and len(authorization or "") <= _LONGEST
+        if short and generation == self._database.generation:
+            self._principals[asked] = principal
         return principal
 
     async def principal(self, key_id: str, project: str | None) -> Principal:
