@@ -20,9 +20,12 @@ from tools.contract.leaves import Leaf, Leaves, Place
 from tools.contract.sdk import methods
 from tools.contract.types import Schema
 
-UNWRITTEN = {"response": {"store", "presence_penalty", "frequency_penalty"}}
-"""By `object`: fields that OpenAI's API sends, and Open Responses requires, but neither the SDK nor
-the document names.
+UNWRITTEN = {
+    "response": {"store", "presence_penalty", "frequency_penalty"},
+    "custom_tool_call": {"status"},
+}
+"""By `object` or `type`: fields that OpenAI's API sends, and Open Responses requires, but neither
+the SDK nor the document names.
 """
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "contract" / "openapi.json"
@@ -161,11 +164,12 @@ class Oracle:
         mine = [leaf for leaf in mine if self._means(leaf, value)] or mine
         theirs = [leaf for leaf in theirs if leaf.properties and self._allows(leaf, value)]
         wrong = self._absent(value, theirs, path)
+        unwritten = UNWRITTEN.get(str(value.get("object", value.get("type"))), ())
         for name, inner in value.items():
             ours = [leaf["properties"][name] for leaf in mine if name in leaf["properties"]]
             places = [leaf.properties[name] for leaf in theirs if name in leaf.properties]
             place = f"{path}.{name}".lstrip(".")
-            if not ours and not places and name not in UNWRITTEN.get(str(value.get("object")), ()):
+            if not ours and not places and name not in unwritten:
                 wrong.append(f"{place}: neither the SDK nor the document knows this field")
             more = [leaf for found in places for leaf in self._leaves_of(found)]
             if ours:

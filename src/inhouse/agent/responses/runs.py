@@ -85,7 +85,7 @@ class Runs:
         far.
         """
         window = self._window(scope, model, body, history=len(before))
-        manner = self._manner(body, window)
+        manner = self._manner(body, window, [*before, *inputs])
         return Run(
             scope=scope,
             telling=Telling(response, self.ids, self.clock, manner, number=number),
@@ -139,12 +139,12 @@ class Runs:
             history=history,
         )
 
-    def _manner(self, body: Json, window: Window) -> Manner:
+    def _manner(self, body: Json, window: Window, context: Sequence[Json]) -> Manner:
         reasoning: Json = body.get("reasoning") or {}
         sealed = "reasoning.encrypted_content" in (body.get("include") or ())
         return Manner(
             summary=bool(reasoning.get("summary") or reasoning.get("generate_summary")),
             seal=window.seal if sealed else None,
-            names=request.names(body),
+            names=request.names(body, context),
             hosted=frozenset(window.tools),
         )
