@@ -17,6 +17,7 @@ from inhouse.contract import Contract
 from inhouse.errors import BadRequest, RateLimited, ServerError, Unauthorized
 from inhouse.http.edge import Edge
 from inhouse.http.plain import Plain
+from inhouse.http.protocol import Protocol
 from inhouse.http.websocket import upgraded
 from inhouse.ids import Ids
 from inhouse.operations import Dispatcher, Operation, Stream, Table
@@ -144,6 +145,7 @@ class House:
     async def serving(self, **options: Any) -> AsyncIterator[None]:
         config = uvicorn.Config(
             self.edge(**options),
+            http=cast("Any", Protocol),
             lifespan="off",
             log_config=None,
             ws=cast("Any", upgraded),
