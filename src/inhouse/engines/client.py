@@ -84,7 +84,7 @@ async def send(
     path = "/completions" if legacy else "/chat/completions"
     reply = await endpoints.post(path, encoded, legacy=legacy)
     try:
-        if reply.response.headers.get("content-type", "").startswith("text/event-stream"):
+        if reply.response.header(b"content-type").startswith(b"text/event-stream"):
             async for batch in _stream(reply, deltas, len(encoded)):
                 yield batch
         else:

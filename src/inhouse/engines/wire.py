@@ -34,6 +34,10 @@ __all__ = [
 ]
 
 
+_MOST_HEADS = 64
+"""Heads of requests that are kept for the next ones, per origin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a server listens. `prefix` goes before every path (`/v1`); `socket` is a Unix socket's
@@ -80,14 +84,29 @@ class Response:
     """An answer whose headers are there. Iterate for batches of its body; `close` it in any
     case."""
 
-    __slots__ = ("_connection", "_wire", "headers", "origin", "status")
+    __slots__ = ("_connection", "_fields", "_kept", "_wire", "origin", "status")
 
-    def __init__(self, wire: "Wire", origin: Origin, connection: Connection) -> None:
+    def __init__(self, wire: "Wire", origin: Origin, kept: "_Kept", connection: Connection) -> None:
         self._wire = wire
+        self._kept = kept
         self._connection: Connection | None = connection
+        self._fields = connection.fields
         self.origin = origin
         self.status = connection.status
-        self.headers = connection.headers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names in lower case; the last of equal names wins."""
+        return {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._fields
+        }
+
+    def header(self, name: bytes) -> bytes:
+        """The first header of that name (lower case); empty if there is none."""
+        for given, value in self._fields:
+            if given == name or given.lower() == name:
+                return value
+        return b""
 
     def __aiter__(self) -> "Response":
         return self
@@ -121,7 +140,7 @@ class Response:
         working on it."""
         connection, self._connection = self._connection, None
         if connection:
-            self._wire.release(self.origin, connection)
+            self._wire.release(self._kept, connection)
 
     def finish(self) -> None:
         """Say that all that matters has been read: the connection is kept if the answer ends within
@@ -129,9 +148,19 @@ class Response:
         connection = self._connection
         if connection and not connection.complete:
             self._connection = None
-            connection.linger(lambda: self._wire.release(self.origin, connection))
+            connection.linger(lambda: self._wire.release(self._kept, connection))
         else:
             self.close()
+
+
+class _Kept:
+    """What is kept of an origin: unused connections, the newest last, and requests' heads."""
+
+    __slots__ = ("connections", "heads")
+
+    def __init__(self) -> None:
+        self.connections: list[Connection] = []
+        self.heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], bytes] = {}
 
 
 class Wire:
@@ -148,7 +177,7 @@ class Wire:
         self._idle_connections = idle_connections
         self._keep_seconds = keep_seconds
         self._tls = tls
-        self._pools: dict[Origin, list[Connection]] = {}
+        self._origins: dict[Origin, _Kept] = {}
 
     async def request(
         self,
@@ -166,9 +195,12 @@ class Wire:
         had come. Raises `WireError`.
         """
         limits = limits or Limits()
-        request = _encode(origin, method, path, headers, body)
+        kept = self._origins.get(origin)
+        if kept is None:
+            kept = self._origins[origin] = _Kept()
+        request = _encode(origin, kept, method, path, tuple(headers), body)
         while True:
-            connection = self._pooled(origin) or await self._connect(origin, limits.connect)
+            connection = self._pooled(kept) or await self._connect(origin, limits.connect)
             first = not connection.used
             connection.used = True
             connection.send(request, limits)
@@ -181,11 +213,11 @@ class Wire:
                 connection.abort()
                 raise
             else:
-                return Response(self, origin, connection)
+                return Response(self, origin, kept, connection)
 
-    def release(self, origin: Origin, connection: Connection) -> None:
+    def release(self, kept: _Kept, connection: Connection) -> None:
         """Take a connection back into the pool, or close it."""
-        pool = self._pools.setdefault(origin, [])
+        pool = kept.connections
         if connection.reusable and len(pool) < self._idle_connections:
             connection.idle_since = asyncio.get_running_loop().time()
             pool.append(connection)
@@ -194,13 +226,13 @@ class Wire:
 
     def close(self) -> None:
         """Close every unused connection."""
-        for pool in self._pools.values():
-            for connection in pool:
+        for kept in self._origins.values():
+            for connection in kept.connections:
                 connection.abort()
-        self._pools.clear()
+        self._origins.clear()
 
-    def _pooled(self, origin: Origin) -> Connection | None:
-        pool = self._pools.get(origin)
+    def _pooled(self, kept: _Kept) -> Connection | None:
+        pool = kept.connections
         if not pool:
             return None
         oldest = asyncio.get_running_loop().time() - self._keep_seconds
@@ -237,13 +269,28 @@ class Wire:
 
 
 def _encode(
-    origin: Origin, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes | None
+    origin: Origin,
+    kept: _Kept,
+    method: str,
+    path: str,
+    headers: tuple[tuple[str, str], ...],
+    body: bytes | None,
 ) -> bytes:
+    asked = (method, path, headers)
+    head = kept.heads.get(asked)
+    if head is None:
+        head = _head(origin, *asked)
+        if len(kept.heads) < _MOST_HEADS:
+            kept.heads[asked] = head
+    if body is None:
+        return head + b"\r\n"
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
+
+
+def _head(origin: Origin, method: str, path: str, headers: tuple[tuple[str, str], ...]) -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nhost: {origin.host_header}\r\n"
     for name, value in headers:
         head += f"{name}: {value}\r\n"
     if "\r" in path or head.count("\n") != len(headers) + 2:
         raise ValueError("a line break in a header or a path")
-    if body is None:
-        return f"{head}\r\n".encode("latin-1")
-    return f"{head}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
+    return head.encode("latin-1")

@@ -61,11 +61,12 @@ class Connection(asyncio.Protocol):
         *(
             "_size",
             "_timer",
+            "_timer_at",
             "_transport",
             "_waiter",
             "began",
             "complete",
-            "headers",
+            "fields",
             "headers_complete",
         ),
         *("idle_since", "keep", "status", "used"),
@@ -75,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._pieces: list[bytes] = []
@@ -86,7 +88,7 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self.complete = True
         self.headers_complete = False
-        self.headers: dict[str, str] = {}
+        self.fields: list[tuple[bytes, bytes]] = []
         self.status = 0
         self.began = False
         self.keep = False
@@ -117,6 +119,7 @@ class Connection(asyncio.Protocol):
             self._fail(BadAnswer(f"The server's answer is not HTTP: {error}", began=True))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._let_go_of_timer()
         if self.complete:
             self._error = self._error or Disconnected("closed")
         elif self.headers_complete and not self._framed():
@@ -130,7 +133,7 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------------ httptools
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
@@ -150,13 +153,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self.status < 200:  # an interim answer; the real one follows
-            self.headers.clear()
+            self.fields = []
             return
         self.complete = True
         self.keep = self.keep and self._parser.should_keep_alive()
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
         if self._lingering:
             whole, self._lingering = self._lingering, None
             self._pieces, self._size = [], 0
@@ -166,14 +166,17 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------------ for Response and Wire
     def send(self, request: bytes, limits: Limits) -> None:
         """Write a request; the connection must be `open` and without one."""
-        self.headers = {}
+        self.fields = []
         self.headers_complete = self.complete = self.began = False
         self.keep = True
         self._pieces = []
         self._size = 0
         self._limits = limits
-        self._deadline = self._loop.time() + limits.first_byte
-        self._timer = self._loop.call_later(min(limits.first_byte, limits.idle), self._check)
+        now = self._loop.time()
+        self._deadline = now + limits.first_byte
+        soon = now + (limits.idle if limits.idle < limits.first_byte else limits.first_byte)
+        if self._timer is None or self._timer_at > soon:
+            self._look_at(soon)
         if self._transport:
             self._transport.write(request)
 
@@ -182,9 +185,7 @@ class Connection(asyncio.Protocol):
         self._lingering = whole
         self._limits = Limits(idle=1.0)
         self._deadline = self._loop.time() + 1.0
-        if self._timer:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(1.0, self._check)
+        self._look_at(self._deadline)
 
     async def answered(self) -> None:
         """Wait until the headers are there."""
@@ -218,16 +219,16 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; the server sees its client gone."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+        self._let_go_of_timer()
         self.complete = True
         self._error = self._error or Disconnected("closed on this side", began=self.began)
         if self._transport:
             self._transport.abort()
 
     def _framed(self) -> bool:
-        return "content-length" in self.headers or "transfer-encoding" in self.headers
+        return any(
+            name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in self.fields
+        )
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
@@ -243,21 +244,33 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: WireError) -> None:
         self._error = self._error or error
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+        self._let_go_of_timer()
         if self._transport:
             self._transport.abort()
         self._wake()
 
+    def _look_at(self, moment: float) -> None:
+        """Set the timer. One that is due earlier is left as it is: it finds that nothing is late
+        and sets itself again, which costs less than a timer for every request."""
+        self._let_go_of_timer()
+        self._timer = self._loop.call_at(moment, self._check)
+        self._timer_at = moment
+
+    def _let_go_of_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _check(self) -> None:
         """The timer: let go on while the deadline has moved or the reader, not the server,
         is slow."""
+        self._timer = None
+        if self.complete:
+            return
         now = self._loop.time()
         if self._paused or self._pieces:
             self._deadline = now + self._limits.idle
         if now < self._deadline - 0.001:
-            self._timer = self._loop.call_at(self._deadline, self._check)
+            self._look_at(min(self._deadline, now + self._limits.idle))
             return
-        self._timer = None
         self._fail(TimedOut("The server sent nothing for too long.", began=self.began))
