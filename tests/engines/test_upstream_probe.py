@@ -152,6 +152,25 @@ async def test_a_server_that_refuses_much_is_asked_piece_by_piece(found: Found) 
     assert "stream_options" not in await found.sent()
 
 
+@guise("strict")
+async def test_what_was_found_out_stays_when_the_models_are_listed_anew(found: Found) -> None:
+    facts = found.source.facts
+    await found.source.listing()
+    assert found.source.facts == facts
+
+
+async def test_a_listing_alone_tells_the_kind_of_a_server(server: ScriptedServer) -> None:
+    server.guise = GUISES["llama-server"]
+    source = Source(Upstream(name="up", base_urls=(await server.start(),)))
+    await source.listing()
+    assert (source.facts.server, source.facts.whole) == ("llama-server", False)
+    server.fault = "500"
+    source.text("m")
+    await probed(source)
+    assert (source.facts.server, source.facts.whole) == ("llama-server b7000", False)
+    await source.close()
+
+
 @guise("vectors")
 async def test_a_model_that_does_not_chat_leaves_what_is_assumed(found: Found) -> None:
     assert (found.source.facts.whole, found.source.facts.fields) == (True, {})

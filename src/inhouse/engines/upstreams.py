@@ -101,7 +101,9 @@ class Source:
             self._probing = asyncio.create_task(self._probe(name))
 
     async def _probe(self, name: str) -> None:
-        self.learn(await probe(self.endpoints, name))
+        found = await probe(self.endpoints, name)
+        if found.whole or found.server:
+            self.learn(found)
         self._probing = None
 
     def learn(self, facts: Facts) -> None:
@@ -130,8 +132,9 @@ class Source:
         if named is not None:
             return [{"id": name} for name in named]
         listed: list[Json] = (await self.endpoints.get("/models")).get("data") or []
-        if not self.facts.server:
-            self.learn(identified(listed))
+        told = identified(listed)
+        if told.server and not self.facts.server:
+            self.learn(told)
         return listed
 
     def model(self, listed: Json) -> Model:
