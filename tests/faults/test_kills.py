@@ -51,6 +51,7 @@ async def test_a_killed_server_keeps_what_it_has_told(
             heard += len(witness.whole) + len(witness.streams)
             witness.whole.clear()
             witness.streams.clear()
+            witness.conversations.clear()
             acting = [asyncio.create_task(witness.act(asker, choice)) for _ in range(ACTORS)]
             await asyncio.sleep(choice.uniform(0.02, 0.6))
             await asyncio.to_thread(server.end, signal.SIGKILL)

@@ -22,6 +22,8 @@ from inhouse.ids import IdMaker
 from inhouse.scope import Scope
 
 TOO_LONG = "context_length_exceeded"
+_LONGEST_SUMMARY = 2048
+"""Tokens, and at most a sixteenth of the model's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Window:
         """The model's summary of `items`."""
         reading = self._reading()
         chat = await compaction.summary_body(self.body.get("instructions"), items, reading)
+        share = (self.model.context_length or _LONGEST_SUMMARY * 16) // 16
+        chat["max_completion_tokens"] = min(share, _LONGEST_SUMMARY)
         said: list[str] = []
         usage = Usage(0, 0)
         events = take(self.engine, self._call(chat), self.scope.usage, self.clock)
