@@ -94,7 +94,7 @@ async def embedded() -> AsyncIterator[House | None]:
         return
     with tempfile.TemporaryDirectory(prefix="inhouse-clients-") as folder:
         settings = Settings(
-            data=Path(folder) / "data", models=CACHE, default_models=False, context_length=6144
+            data=Path(folder) / "data", models=CACHE, default_models=False, context_length=5632
         )
         services = await Services.open(settings)
         await services.model_store.put(entry.id, entry.json())

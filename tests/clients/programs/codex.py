@@ -80,7 +80,7 @@ def main() -> None:
         cut = "reason: max_output_tokens"  # a model this small may go on to the context's end
         assert last["type"] == "turn.completed" or cut in last["error"]["message"], last
         last = turn("Say hello.", "gpt-5.2")[-1]
-        assert "maximum context length" in last["error"]["message"], last
+        assert "context window" in last["error"]["message"], last
         return
     last = turn("Say hello.", "gpt-5.2")[-1]  # as it comes, in its sandbox
     assert last["type"] == "turn.completed", last

@@ -74,8 +74,9 @@ def responses() -> None:
     with client.responses.stream(
         model=MODEL, input="Say hello.", max_output_tokens=16, store=False
     ) as stream:
-        pieces = [event.delta for event in stream if event.type == "response.output_text.delta"]
-        assert "".join(pieces) == stream.get_final_response().output_text
+        events: list[Any] = list(stream)
+    pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(pieces) == events[-1].response.output_text, events[-1]
     assert REAL or pieces == ["Heard: ", "Say ", "hello."], pieces
     print("responses: streamed:", "".join(pieces))
     parsed = client.responses.parse(model=MODEL, input="A city?", text_format=City)
