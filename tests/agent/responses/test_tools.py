@@ -141,6 +141,15 @@ async def test_tools_that_could_find_nothing_are_accepted_and_not_offered(tool: 
     assert "tools" not in await sent(tools=[tool])
 
 
+async def test_a_search_of_the_web_is_not_offered_to_a_program_that_always_declares_one() -> None:
+    search = {"type": "web_search", "external_web_access": True}
+    codex = {"client_metadata": {"session_id": "s"}}
+    assert "tools" not in await sent(tools=[search], **codex)
+    choice = {"type": "web_search"}
+    assert (await refused(tools=[search], tool_choice=choice, **codex))[1] == "tool_choice.type"
+    assert (await refused(tools=[{"type": "image_generation"}], **codex))[1] == "tools[0].type"
+
+
 async def test_a_search_for_tools_that_the_client_runs_is_a_function_for_the_model() -> None:
     search = {
         "type": "tool_search",

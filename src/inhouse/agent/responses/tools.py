@@ -63,6 +63,8 @@ def offered(body: Json, items: Sequence[Json] = ()) -> list[Offered]:
     names: set[str] = set()
     for tools, place in _declared(body, items):
         for index, tool in enumerate(tools):
+            if _finds_nothing(tool, body):
+                continue
             for each in _of(tool, f"{place}[{index}]"):
                 if each.name in names:
                     if place != "tools":
@@ -110,6 +112,19 @@ def _declared(body: Json, items: Sequence[Json]) -> Iterator[tuple[Sequence[Json
             yield item["tools"], "input.tools"
 
 
+def _finds_nothing(tool: Json, body: Json) -> bool:
+    """Whether a declaration is accepted and not offered; see decision 0006. `client_metadata` tells
+    a program that declares its search of the web with every request, wanted or not.
+    """
+    match tool["type"]:
+        case "tool_search":
+            return tool.get("execution") != "client"
+        case "web_search" | "web_search_2025_08_26":
+            return tool.get("external_web_access") is False or bool(body.get("client_metadata"))
+        case _:
+            return False
+
+
 def _of(tool: Json, place: str) -> Iterator[Offered]:
     match tool["type"]:
         case "function" | "custom" as kind:
@@ -119,12 +134,8 @@ def _of(tool: Json, place: str) -> Iterator[Offered]:
                 where = f"{place}.tools[{index}]"
                 name = callable_name(inner["name"], tool["name"])
                 yield Offered(name, inner["type"], inner, where, tool)
-        case "web_search" | "web_search_2025_08_26" if tool.get("external_web_access") is False:
-            return
-        case "tool_search" if tool.get("execution") == "client":
-            yield Offered("tool_search", "function", _search(tool), place)
         case "tool_search":
-            return
+            yield Offered("tool_search", "function", _search(tool), place)
         case kind:
             raise BadRequest(
                 f"Tool type '{kind}' is not supported by this server yet.",
