@@ -103,6 +103,20 @@ async def test_a_search_for_tools_is_run_by_the_client(
     assert names == ["tool_search", "add"]
 
 
+async def test_a_search_for_tools_is_told_when_it_begins_and_when_it_is_whole(
+    client: "AsyncOpenAI", engine: Scripted
+) -> None:
+    engine.script = calling("tool_search", '{"query": "sums"}')
+    tools: Any = [SEARCH]
+    stream = await client.responses.create(model=MODEL, input="Go.", tools=tools, stream=True)
+    events: list[Any] = [event async for event in stream]
+    told = [event for event in events if event.type.startswith("response.output_item")]
+    begun, whole = [event.item for event in told if event.item.type == "tool_search_call"]
+    assert (begun.status, begun.arguments) == ("in_progress", {})
+    assert (whole.status, whole.arguments) == ("completed", {"query": "sums"})
+    assert events[-1].response.output[-1] == whole
+
+
 async def test_a_whole_stateless_turn_is_replayed_with_its_sealed_thoughts(
     client: "AsyncOpenAI", engine: Scripted
 ) -> None:
