@@ -8,6 +8,7 @@ from tests.conftest import House
 
 from inhouse.engines.scripted import Scripted, Step, answer
 from inhouse.engines.text import Finish, Reasoning, TextCall, ToolCall, Usage
+from inhouse.errors import BadRequest
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -142,6 +143,17 @@ async def test_thoughts_sealed_by_someone_else_are_refused(client: "AsyncOpenAI"
     with pytest.raises(openai.BadRequestError) as caught:
         await client.responses.create(model=MODEL, input=[thought, user])
     assert caught.value.code == "invalid_encrypted_content"
+
+
+async def test_what_the_engine_refuses_is_told_by_the_requests_own_names(
+    client: "AsyncOpenAI", engine: Scripted
+) -> None:
+    param = "tools[0].function.parameters"
+    engine.script = [BadRequest(f"Invalid '{param}': too deep.", param=param)]
+    tools: Any = [{"type": "web_search", "external_web_access": False}, ADD]
+    with pytest.raises(openai.BadRequestError, match="too deep") as caught:
+        await client.responses.create(model=MODEL, input="Go.", tools=tools)
+    assert caught.value.param == "tools[1].parameters"
 
 
 @pytest.mark.parametrize("stored", [True, False])

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from inhouse.agent.responses.hosted import Work
+from inhouse.agent.responses.places import rename
 from inhouse.agent.responses.telling import Telling
 from inhouse.agent.responses.window import Window
 from inhouse.agent.tools.tool import Outcome, Tool
@@ -101,6 +102,7 @@ async def _turn(run: Run, items: Sequence[Json]) -> Events:
         except BadRequest as error:
             shorter = None if said else window.shorter(items, error)
             if shorter is None:
+                rename(error, call.body, window.body, items)
                 raise
             items = shorter
         else:
