@@ -142,15 +142,20 @@ class House:
             await self.changed.wait()
 
     @asynccontextmanager
-    async def serving(self, **options: Any) -> AsyncIterator[None]:
+    async def serving(
+        self, pings: float = 20.0, protocol: Any = upgraded, **options: Any
+    ) -> AsyncIterator[None]:
+        """Serve; ping clients every so many seconds."""
         config = uvicorn.Config(
             self.edge(**options),
             http=cast("Any", Protocol),
             lifespan="off",
             log_config=None,
-            ws=cast("Any", upgraded),
+            ws=protocol,
             ws_max_size=LIMIT,
             ws_per_message_deflate=False,
+            ws_ping_interval=pings,
+            ws_ping_timeout=pings,
             timeout_graceful_shutdown=2,
         )
         listener = socket.create_server(("127.0.0.1", 0))

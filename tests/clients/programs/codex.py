@@ -11,8 +11,14 @@ ASK = 'Use exec_command {"cmd": "echo from-inhouse"}'
 ASK_NEWER = """Use functions__exec
 const done = await tools.exec_command({cmd: "echo from-inhouse"});
 text(done.output);"""
-FREE = ("--dangerously-bypass-approvals-and-sandbox", "-c", 'web_search="disabled"')
-"""It may run commands. Codex then would search the live web, which this server does not do."""
+SEARCH = 'Use tool_search {"query": "weather"}'
+PATCH = """Use apply_patch *** Begin Patch
+*** Add File: hello.txt
++hello
+*** End Patch"""
+SPAWN = 'Use multi_agent_v1__spawn_agent {"message": "hi"}'
+FREE = ("--dangerously-bypass-approvals-and-sandbox",)
+"""It may run commands: this machine may have no sandbox that Codex knows."""
 CONFIG = """
 model_provider = "inhouse"
 check_for_update_on_startup = false
@@ -60,12 +66,17 @@ def turn(prompt: str, model: str, *options: str, websockets: bool = False) -> li
     return events
 
 
-def check(events: list[Any]) -> None:
+def completed(events: list[Any], kind: str) -> list[Any]:
+    """The completed items of a kind."""
     items = [event["item"] for event in events if event["type"] == "item.completed"]
-    (command,) = [item for item in items if item["type"] == "command_execution"]
+    return [item for item in items if item["type"] == kind]
+
+
+def check(events: list[Any]) -> None:
+    (command,) = completed(events, "command_execution")
     assert command["exit_code"] == 0, command
     assert "from-inhouse" in command["aggregated_output"], command
-    messages = [item["text"] for item in items if item["type"] == "agent_message"]
+    messages = [item["text"] for item in completed(events, "agent_message")]
     assert "The tool said:" in messages[-1], messages
     assert "from-inhouse" in messages[-1], messages
     assert events[-1]["type"] == "turn.completed", events[-1]
@@ -88,6 +99,14 @@ def main() -> None:
     check(turn(ASK, "gpt-5.2", *FREE, websockets=True))
     check(turn(ASK, "gpt-5.5", *FREE))
     check(turn(ASK_NEWER, "gpt-6-astra", *FREE))
+    for tool in (SEARCH, PATCH):
+        events = turn(tool, "gpt-5.5", *FREE)
+        assert events[-1]["type"] == "turn.completed", events
+    assert Path("hello.txt").read_text("utf-8") == "hello\n"
+    events = turn(SPAWN, "gpt-5.2", *FREE)
+    (spawned,) = completed(events, "collab_tool_call")
+    assert spawned["status"] == "completed", spawned
+    print("searched for tools, patched a file, spawned an agent")
 
 
 main()
