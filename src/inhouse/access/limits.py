@@ -63,7 +63,8 @@ class Bucket:
         done.
         """
         if now > self._at:
-            self._level = min(self._full, self._level + (now - self._at) * self.limit)
+            level = self._level + (now - self._at) * self.limit
+            self._level = level if level < self._full else self._full
             self._at = now
 
     def has(self, amount: int) -> bool:
@@ -72,11 +73,12 @@ class Bucket:
 
     def take(self, amount: int) -> None:
         """Take `amount`, or give it back if negative."""
-        self._level = min(self._full, self._level - amount * _MINUTE)
+        level = self._level - amount * _MINUTE
+        self._level = level if level < self._full else self._full
 
     def left(self) -> int:
         """What is left; 0 if in debt."""
-        return max(0, self._level // _MINUTE)
+        return self._level // _MINUTE if self._level > 0 else 0
 
     def milliseconds_until(self, amount: int) -> int:
         """How long until `amount` is left, rounded up."""

@@ -151,7 +151,11 @@ def _estimate(body: Json, size: int, context_length: int | None) -> int:
     """Tokens to reserve: the body's characters in fours, and what may be generated: no more than
     the model's context, whatever the client allows.
     """
-    limit: int = next((body[name] for name in _LIMITS if body.get(name)), 0)
-    if context_length:
-        limit = min(limit, context_length)
+    limit: int = 0
+    for name in _LIMITS:
+        if body.get(name):
+            limit = body[name]
+            break
+    if context_length and limit > context_length:
+        limit = context_length
     return size // _CHARACTERS_PER_TOKEN + limit * (body.get("n") or 1)
