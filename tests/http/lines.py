@@ -119,6 +119,10 @@ class House:
             if "hold" in text:
                 await self.go.wait()
             for number, word in enumerate(text.split(), 1):
+                if word == "fail":
+                    failed = {"type": "response.failed", "sequence_number": number}
+                    yield [{**failed, "response": response}]
+                    return
                 if word == "break":
                     raise ServerError("The engine broke.", code="engine_failed")
                 if word == "defect":
@@ -188,7 +192,7 @@ async def hear(socket: ClientConnection) -> dict[str, Any]:
 async def rest(socket: ClientConnection) -> list[dict[str, Any]]:
     """The events up to one that ends a response, or to an error."""
     events = [await hear(socket)]
-    while events[-1]["type"] not in {"response.completed", "error"}:
+    while events[-1]["type"] not in {"response.completed", "response.failed", "error"}:
         events.append(await hear(socket))
     return events
 

@@ -56,11 +56,12 @@ async def test_a_lane_keeps_its_newest_and_others_may_fork_it(house: House) -> N
     assert house.bodies[-1]["previous_response_id"] == first
 
 
-async def test_a_failed_continuation_forgets_what_it_continued(house: House) -> None:
+@pytest.mark.parametrize("failing", ["refuse", "fail", "break"])
+async def test_a_failed_continuation_forgets_what_it_continued(house: House, failing: str) -> None:
     async with house.open() as line:
         await ask(line, "one", store=False)
         first = (await rest(line))[-1]["response"]["id"]
-        for text in ("refuse", "again"):
+        for text in (failing, "again"):
             await ask(line, text, store=False, previous_response_id=first)
             await rest(line)
     assert house.bodies[-1]["previous_response_id"] == first

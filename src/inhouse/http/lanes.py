@@ -244,35 +244,35 @@ class Lanes:
             lane.running = None
             line.answered(request_id, status, started)
 
-    async def _stream(self, lane: Lane, request_id: str, body: "Json", size: int) -> None:
-        previous = body.get("previous_response_id")
+    async def _stream(self, lane: Lane, request_id: str, asked: "Json", size: int) -> None:
+        previous = asked.get("previous_response_id")
         kept = None if previous is None else self._remembered.find(previous)
-        told = None
-        if kept is not None:
-            body = resumed(body, kept)
-            told = previous if body.get("store") is False else None
+        body = asked if kept is None else resumed(asked, kept)
         stream = await self._line.create(request_id, body, size)
         try:
             async for batch in stream.batches:
                 for event in batch:
-                    await self._pass(lane, body, event, told)
+                    await self._pass(lane, asked, body, event)
         finally:
             await stream.batches.aclose()
 
-    async def _pass(self, lane: Lane, body: "Json", event: "Json", told: str | None) -> None:
-        """Send one event. `told` is the previous response as the client knows it, where the engine
-        was given its items instead.
+    async def _pass(self, lane: Lane, asked: "Json", body: "Json", event: "Json") -> None:
+        """Send one event. `body` is what was done for what the client `asked`: with the items of
+        the previous response, where only this connection remembers it.
         """
         lane.sequence = event.get("sequence_number")
         response = event.get("response")
         if response is not None:
             lane.running = response["id"]
-            if told is not None:
-                response = {**response, "previous_response_id": told}
+            if body is not asked and body.get("store") is False:
+                response = {**response, "previous_response_id": asked["previous_response_id"]}
                 event = {**event, "response": response}
             if event["type"] in _LAST:
                 lane.latest = response["id"]
-                self._remembered.keep(lane.name, body, response)
+                if event["type"] == "response.failed":
+                    self._remembered.forget(lane.name, asked.get("previous_response_id"))
+                else:
+                    self._remembered.keep(lane.name, body, response)
         await self._say(event, lane.name)
 
     async def _fail(self, lane: Lane, body: "Json", error: APIError) -> None:
