@@ -47,5 +47,12 @@ async def delete(ctx: Context, conversation_id: str, item_id: str) -> Json:
 
 
 def _list(page: Listing, query: Json) -> Json:
+    """A list object; the contract has text for the ids of a list of nothing, too."""
     include = query.get("include") or ()
-    return {**page.body(), "data": [shown(item, include) for item in page.data]}
+    return {
+        "object": "list",
+        "data": [shown(item, include) for item in page.data],
+        "first_id": page.first_id or "",
+        "last_id": page.last_id or "",
+        "has_more": page.has_more,
+    }
