@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import logging
 from contextlib import suppress
 
+import pytest
 from tests.http.lines import House, ask, rest, words
 from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
 from websockets.uri import parse_uri
 
 from inhouse.http.websocket_protocol import WebSocketProtocol
@@ -69,3 +72,41 @@ async def test_a_client_that_does_not_end_its_side_is_dropped() -> None:
                 pass
         writer.close()
     assert house.running == house.cancelled == 0
+
+
+async def upgrade(house: House, head: bytes) -> tuple[bytes, bytes]:
+    """Ask for a WebSocket with `head`: the status line and the body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(head + b"Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return answer.partition(b"\r\n")[0], answer.partition(b"\r\n\r\n")[2]
+
+
+async def test_a_head_that_is_no_handshake_is_refused() -> None:
+    house = House()
+    get = b"GET /v1/responses HTTP/1.1\r\n"
+    heads = {
+        "a header too long": get + b"X: " + b"a" * 9000 + b"\r\n",
+        "too many headers": get + b"X: a\r\n" * 200,
+        "another method": b"POST /v1/responses HTTP/1.1\r\n",
+        "no key": get,
+        "another version": get + b"Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 7\r\n",
+    }
+    async with asyncio.timeout(10), house.serving():
+        for name, head in heads.items():
+            status, body = await upgrade(house, head)
+            assert status == b"HTTP/1.1 400 Bad Request", name
+            assert b"WebSocket" in body, name
+        assert not house.server.server_state.connections
+
+
+async def test_a_refused_handshake_is_no_error_of_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = House()
+    async with asyncio.timeout(10), house.serving():
+        with pytest.raises(InvalidStatus):
+            async with house.open(key="bad"):
+                pass
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -1,5 +1,7 @@
-"""uvicorn's WebSocket protocol with what it lacks: time for running answers when the server stops,
-patience with a client that is not read from, a bound on fragments, an end for one that never reads.
+"""uvicorn's WebSocket protocol with what it lacks.
+
+An answer to a head that it cannot read, time for running answers when the server stops, patience
+with a client that is not read from, a bound on fragments, an end for a client that never reads.
 """
 
 import asyncio
@@ -7,6 +9,9 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+
+from inhouse.errors import BadRequest
+from inhouse.http import frames
 
 MOST_FRAGMENTS = 1024
 """Pieces of one message. Its bytes are bounded by uvicorn's `ws_max_size`, its pieces by nothing,
@@ -19,6 +24,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """One upgraded connection."""
 
     end_seconds = 10.0
+
+    def data_received(self, data: bytes) -> None:
+        """The first data is the whole head; what is none, by its size or its method, is refused."""
+        super().data_received(data)
+        if not self.handshake_initiated and not self.transport.is_closing():
+            reason = BadRequest("Invalid WebSocket handshake.", code="invalid_websocket_handshake")
+            body = frames.body(reason.envelope())
+            self.transport.write(
+                b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+                b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
+            )
+            self.transport.close()
+
+    async def send(self, message: Any) -> None:
+        """A handshake that was refused is over: uvicorn would take it for forgotten."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
 
     def shutdown(self) -> None:
         """Let the application finish what it answers; it closes the connection then."""
