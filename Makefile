@@ -60,7 +60,7 @@ docs: $(VENV)/.installed-dev  ## write what is generated in README and docs
 	$(BIN)/python -m tools.docs
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .clients .pytest_cache .ruff_cache build dist
 
 $(BIN)/python:
 	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV)
