@@ -73,9 +73,10 @@ class App:
 
 
 class Impatient(Protocol):
-    """Waits a fifth of a second for a head."""
+    """Waits a fifth of a second for a head, and as long for a client to read."""
 
     head_seconds = 0.2
+    slowest_seconds = 0.2
 
 
 class Echo(asyncio.Protocol):
@@ -353,6 +354,15 @@ async def test_a_client_that_does_not_read_is_waited_for(port: int, app: App) ->
     writer.transport.abort()
     async with asyncio.timeout(5):
         await app.lost.wait()
+
+
+async def test_a_client_that_reads_nothing_for_too_long_is_dropped(app: App) -> None:
+    async with _serving(app, Impatient) as (port, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with asyncio.timeout(5):
+            await app.lost.wait()
+        writer.transport.abort()
 
 
 async def test_a_client_that_goes_is_noticed_while_its_answer_is_made(port: int, app: App) -> None:

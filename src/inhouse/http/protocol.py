@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 from inhouse.errors import APIError, BadRequest
 from inhouse.http import frames
 from inhouse.http.connected import ConnectedPeer
-from inhouse.http.peer import Peer
+from inhouse.http.peer import ClientGone, Peer
 from inhouse.http.request import Head
 
 LONGEST_HEAD = 128 * 1024
@@ -41,10 +41,11 @@ class Protocol(asyncio.Protocol):
     """One connection. Counts the bytes since the last that were a body's or ended a head.
 
     `head_seconds` is how long a head may take, from the connection's or the head's first byte, and
-    how long a body may pause.
+    how long a body may pause; `slowest_seconds` how long a client may leave an answer unread.
     """
 
     head_seconds = 30.0
+    slowest_seconds = 30.0
 
     def __init__(
         self,
@@ -200,10 +201,17 @@ class Protocol(asyncio.Protocol):
             self._transport.resume_reading()
 
     async def drained(self) -> None:
-        """Wait until the client has read enough of what was written, or is gone."""
+        """Wait until the client has read enough of what was written, or is gone. `ClientGone` for
+        one that reads nothing for `slowest_seconds`: its connection is dropped.
+        """
         while self.paused:
             self._drain = self._loop.create_future()
-            await self._drain
+            try:
+                async with asyncio.timeout(self.slowest_seconds):
+                    await self._drain
+            except TimeoutError:
+                self._transport.abort()
+                raise ClientGone from None
 
     def date(self) -> bytes:
         """The header lines that the server adds to every answer."""
