@@ -8,7 +8,7 @@ is an `error` event.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,9 @@ class Edge:
     loopback_only: bool = False
     origins: Collection[str] = ()
 
-    async def exchange(self, head: Head, peer: Peer) -> None:
+    def exchange(self, head: Head, peer: Peer) -> Coroutine[Any, Any, None]:
         """Answer one request."""
-        await Exchange(self, head, peer).run()
+        return Exchange(self, head, peer).run()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         match scope["type"]:
