@@ -5,7 +5,7 @@ Every answer that leaves it is checked against the contract (`tests/recorder.py`
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvicorn
 from tests.recorder import Recorder
+from tests.stores import postgres as pg
 
 from inhouse.app import edge
 from inhouse.clock import FrozenClock
@@ -122,6 +123,26 @@ async def database(tmp_path: Path) -> AsyncGenerator[Database]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[pg.Server]:
+    """A running PostgreSQL."""
+    with pg.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_schema(postgres: pg.Server) -> str:
+    """The database that new ones are copied from: it has the newest schema and no rows."""
+    return pg.with_schema(postgres)
+
+
+@pytest.fixture
+def postgres_url(postgres: pg.Server, postgres_schema: str) -> Iterator[str]:
+    """A database of the test's own on PostgreSQL."""
+    with postgres.database(postgres_schema) as url:
+        yield url
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a server that knows no model but those of the test."""
@@ -138,6 +159,17 @@ def engine() -> Scripted:
 async def house(settings: Settings, engine: Scripted) -> AsyncGenerator[House]:
     """A running server."""
     async with running(replace(settings), engine) as house:
+        yield house
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def house_on_postgres(
+    settings: Settings, engine: Scripted, postgres_url: str
+) -> AsyncGenerator[House]:
+    """A running server whose database is on PostgreSQL."""
+    there = replace(settings, database_url=postgres_url, secret=("a secret of these tests",))
+    async with running(there, engine) as house:
         yield house
     await asyncio.sleep(0)
 

@@ -97,7 +97,7 @@ class Services:
         is in use, newer than this program, or not usable.
         """
         clock, ids = clock or SystemClock(), ids or Ids()
-        database = Database.open(settings.data, server=True)
+        database = Database.open(settings.data, url=settings.database_url, server=True)
         try:
             secret = load_secret(settings.data, settings.secret)
             access = Access(

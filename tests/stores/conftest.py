@@ -1,10 +1,36 @@
-"""A real database in a temporary folder, a clock that stands still, and scopes that ask."""
+"""Real databases, SQLite and PostgreSQL, and scopes that ask."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 
 import pytest
 
 from inhouse.scope import Principal, Scope
+from inhouse.stores import Database
+from inhouse.stores.postgres.driver import Postgres
+from inhouse.stores.sqlite import SQLite
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Where the test's database is: None for a file in its folder."""
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def database(tmp_path: Path, database_url: str | None) -> AsyncGenerator[Database]:
+    """A database of the test's own, on SQLite and on PostgreSQL."""
+    async with Database.open(tmp_path / "data", url=database_url) as opened:
+        if isinstance(opened, Postgres):
+            await opened.listening()  # what was missed until then is news
+        yield opened
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncGenerator[SQLite]:
+    """A database of the test's own, in a file."""
+    async with SQLite(tmp_path / "data") as opened:
+        yield opened
 
 
 @pytest.fixture

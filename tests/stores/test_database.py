@@ -20,18 +20,18 @@ async def names(database: Database) -> set[str]:
     return {row[0] for row in await database.read("SELECT name FROM facts")}
 
 
-async def test_a_write_is_on_disk_when_it_returns(database: SQLite) -> None:
-    await database.write(fact("a"))
-    other = reading(database.path)
+async def test_a_write_is_on_disk_when_it_returns(sqlite: SQLite) -> None:
+    await sqlite.write(fact("a"))
+    other = reading(sqlite.path)
     assert other.execute("SELECT name FROM facts").fetchall() == [("a",)]
     other.close()
 
 
-async def test_many_writes_at_once_share_few_commits(database: SQLite) -> None:
-    before = database.commits
-    await asyncio.gather(*(database.write(fact(f"n{number}")) for number in range(2000)))
-    assert len(await names(database)) == 2000
-    assert 1 <= database.commits - before <= 20
+async def test_many_writes_at_once_share_few_commits(sqlite: SQLite) -> None:
+    before = sqlite.commits
+    await asyncio.gather(*(sqlite.write(fact(f"n{number}")) for number in range(2000)))
+    assert len(await names(sqlite)) == 2000
+    assert 1 <= sqlite.commits - before <= 20
 
 
 async def test_writes_are_done_in_the_order_of_their_calls(database: Database) -> None:
@@ -98,7 +98,7 @@ async def test_reads_cannot_write(database: Database) -> None:
 
 
 async def test_a_wrong_query_fails_alone(database: Database) -> None:
-    with pytest.raises(Exception, match="no such table"):
+    with pytest.raises(Exception, match="nowhere"):
         await database.read("SELECT 1 FROM nowhere")
     assert await database.read("SELECT 2") == [(2,)]
 
@@ -117,17 +117,17 @@ async def test_the_generation_stays_on_quiet_writes_and_reads(database: Database
     assert database.generation == before
 
 
-async def test_the_generation_grows_when_another_process_commits(database: SQLite) -> None:
-    await database.write(fact("a"), quiet=True)
-    before = database.generation
-    other = writing(database.path)
+async def test_the_generation_grows_when_another_process_commits(sqlite: SQLite) -> None:
+    await sqlite.write(fact("a"), quiet=True)
+    before = sqlite.generation
+    other = writing(sqlite.path)
     other.execute(INSERT, ("b", "x"))
     other.close()
     for _ in range(500):
-        if database.generation > before:
+        if sqlite.generation > before:
             break
         await asyncio.sleep(0.01)
-    assert database.generation > before
+    assert sqlite.generation > before
 
 
 async def test_close_finishes_what_was_submitted(tmp_path: Path) -> None:
@@ -167,19 +167,21 @@ def test_a_database_serves_one_loop_after_another(tmp_path: Path) -> None:
 
 
 async def test_many_reads_at_once_are_all_answered(database: Database) -> None:
-    rows = await asyncio.gather(*(database.read("SELECT ?", (n,)) for n in range(1000)))
+    rows = await asyncio.gather(
+        *(database.read("SELECT CAST(? AS BIGINT)", (n,)) for n in range(1000))
+    )
     assert [row[0][0] for row in rows] == list(range(1000))
 
 
 async def test_nothing_is_lost_when_space_runs_out_and_it_works_again_after(
-    database: SQLite,
+    sqlite: SQLite,
 ) -> None:
-    await database.write(fact("before"))
-    pages = (await database.read("PRAGMA page_count"))[0][0]
-    limit = database._writer._connection.execute
+    await sqlite.write(fact("before"))
+    pages = (await sqlite.read("PRAGMA page_count"))[0][0]
+    limit = sqlite._writer._connection.execute
     limit(f"PRAGMA max_page_count = {pages + 4}")
     results = await asyncio.gather(
-        *(database.write(fact(f"n{number}", "x" * 3000)) for number in range(20)),
+        *(sqlite.write(fact(f"n{number}", "x" * 3000)) for number in range(20)),
         return_exceptions=True,
     )
     full = [result for result in results if isinstance(result, StorageFull)]
@@ -189,16 +191,16 @@ async def test_nothing_is_lost_when_space_runs_out_and_it_works_again_after(
     assert len(full) + results.count(None) == 20
     kept = {f"n{number}" for number, result in enumerate(results) if result is None}
     assert kept  # the ones that fitted are there
-    assert await names(database) == {"before"} | kept
+    assert await names(sqlite) == {"before"} | kept
     limit("PRAGMA max_page_count = 1000000")
-    await database.write(fact("after"))
-    assert await names(database) == {"before", "after"} | kept
+    await sqlite.write(fact("after"))
+    assert await names(sqlite) == {"before", "after"} | kept
 
 
-async def test_a_unit_too_big_for_the_space_leaves_nothing(database: SQLite) -> None:
-    pages = (await database.read("PRAGMA page_count"))[0][0]
-    database._writer._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+async def test_a_unit_too_big_for_the_space_leaves_nothing(sqlite: SQLite) -> None:
+    pages = (await sqlite.read("PRAGMA page_count"))[0][0]
+    sqlite._writer._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
     with pytest.raises(StorageFull):
-        await database.write(*(fact(f"n{number}", "x" * 3000) for number in range(20)))
-    await database.write(fact("small"))
-    assert await names(database) == {"small"}
+        await sqlite.write(*(fact(f"n{number}", "x" * 3000) for number in range(20)))
+    await sqlite.write(fact("small"))
+    assert await names(sqlite) == {"small"}

@@ -293,7 +293,7 @@ async def test_pages_walk_through_everything_once_in_order_and_back(
     ],
 )
 async def test_lists_use_indexes_only_and_never_sort(
-    database: Database, scope: Scope, how: dict[str, Any]
+    sqlite: SQLite, scope: Scope, how: dict[str, Any]
 ) -> None:
     plans = list[str]()
 
@@ -301,7 +301,7 @@ async def test_lists_use_indexes_only_and_never_sort(
         """Answers each query with nothing, and notes how it would be done."""
 
         async def read(self, sql: str, params: Any) -> list[Any]:
-            rows = await database.read(f"EXPLAIN QUERY PLAN {sql}", params)
+            rows = await sqlite.read(f"EXPLAIN QUERY PLAN {sql}", params)
             plans.extend(row[3] for row in rows)
             return []
 

@@ -17,7 +17,7 @@ FOLDER = ("data", "config")
 async def database(settings: Settings) -> AsyncGenerator[Database]:
     """The data folder's database. Raises DataFolderError."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    async with Database.open(settings.data) as opened:
+    async with Database.open(settings.data, url=settings.database_url) as opened:
         yield opened
 
 

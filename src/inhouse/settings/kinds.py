@@ -164,6 +164,18 @@ def _urls(raw: str | list[object]) -> tuple[str, ...]:
     return tuple(_url(value) for value in values)
 
 
+def _database(raw: str) -> str:
+    """A URL of PostgreSQL. It may hold a password, so no message shows it."""
+    try:
+        parts = urlsplit(raw)
+        fine = parts.scheme in ("postgresql", "postgres") and parts.port != 0 and parts.path
+    except ValueError:
+        fine = ""
+    if not fine or "#" in raw or not raw.isprintable():
+        raise ValueError("expected a URL such as postgresql://user:password@host:5432/name")
+    return raw
+
+
 def _level(raw: str) -> str:
     level = raw.strip().lower()
     if level not in ("debug", "info", "warning", "error"):
@@ -190,5 +202,6 @@ LIST = Kind("list", "an array of strings", _list, (list,), _list)
 ARGUMENTS = Kind("arguments", "an array of strings", _arguments, (list, str), _arguments)
 ADDRESSES = Kind("addresses", "an array of addresses or networks", _addresses, (list,), _addresses)
 URLS = Kind("URLs", "a URL or an array of URLs", _urls, (str, list), _urls)
+DATABASE = Kind("database", "a URL of PostgreSQL", _database, (str,))
 LEVEL = Kind("level", "debug, info, warning or error", _level, (str,))
 TABLE = Kind("table", "a table", _no_text, (dict,), _table)

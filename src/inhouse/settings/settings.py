@@ -12,6 +12,7 @@ from inhouse.settings.kinds import (
     ADDRESSES,
     ARGUMENTS,
     BOOLEAN,
+    DATABASE,
     INTEGER,
     LEVEL,
     LIST,
@@ -147,6 +148,15 @@ class Settings:
     data: Path = _setting(
         Path("~/.inhouse"), PATH, "The one folder where everything lives.", shown="~/.inhouse"
     )
+    database_url: str | None = _setting(
+        None,
+        DATABASE,
+        "A database on PostgreSQL, instead of SQLite in `data`: `postgresql://user:password@host/name`."
+        " Needs `secret`. See [PostgreSQL](postgresql.md).",
+        shown="none",
+        ways="env key",
+        secret=True,
+    )
     config: Path | None = _setting(
         None, PATH, "The TOML file to read.", ways="env flag", shown="none"
     )
@@ -278,6 +288,11 @@ class Settings:
             raise SettingsError("tls_certificate and tls_key: one is given without the other.")
         if self.metrics_port is not None and self.metrics_port == self.port != 0:
             raise SettingsError(f"metrics_port: {self.port} is the server's own port.")
+        if self.database_url is not None and not self.secret:
+            raise SettingsError(
+                "secret: required with database_url, and the same for all processes on it. Set"
+                " INHOUSE_SECRET."
+            )
         if any(len(secret) < 16 for secret in self.secret):
             raise SettingsError("secret: every secret needs at least 16 characters.")
         key = self.bootstrap_key

@@ -7,6 +7,13 @@ Rules for all SQL in `stores/`, so that it runs unchanged on SQLite and PostgreS
 - Plain SQL only: no `INSERT OR REPLACE` (use `ON CONFLICT`), no `rowid`, no JSON functions, no `IS
 ?`.
   A missing project or parent is `''`, not NULL, so that it can be compared and be unique.
+- What only PostgreSQL needs, such as a row lock, stands in `/*! FOR UPDATE SKIP LOCKED */`; to
+  SQLite that is a comment.
+- A parameter has a type on PostgreSQL: that of the column it meets. One that meets none
+  (`SELECT ?`) is text unless it is cast. A sum of BIGINT comes as an integer on both.
+- On PostgreSQL other processes commit between two statements of a unit, and a row that a condition
+  only looked at (`WHERE EXISTS`) may change before the unit is committed. A unit that must hold a
+  row updates it first, with `rows=1`: then nobody else changes it until the commit.
 - Bodies are JSON in TEXT columns. Text in any other column holds no NUL (`bodies.lifted`).
 - Ids are compared by code point (`COLLATE "C"` on PostgreSQL), and lists page by them.
 - Instants are seconds since the epoch.
@@ -48,13 +55,19 @@ class Database(ABC):
     """Whether several server processes may work on it at once (PostgreSQL)."""
 
     @staticmethod
-    def open(data: Path, *, server: bool = False) -> "Database":
-        """The database of the folder `data`, made or migrated if need be.
+    def open(data: Path, *, url: str | None = None, server: bool = False) -> "Database":
+        """The database of the folder `data`, or the one on PostgreSQL at `url`, made or migrated if
+        need be.
 
-        `server` claims the folder for this process until `close`: DataInUse if another server has
-        it. Without it (short CLI commands) any number of processes may work beside the server.
-        DataTooNew if a newer version of the program wrote the folder.
+        On SQLite `server` claims the folder for this process until `close`: DataInUse if another
+        server has it. Without it (short CLI commands) any number of processes may work beside the
+        server; on PostgreSQL any number always may. DataTooNew if a newer version of the program
+        wrote it; DatabaseError if PostgreSQL cannot be used.
         """
+        if url is not None:
+            from inhouse.stores.postgres.driver import Postgres  # noqa: PLC0415 - takes its time
+
+            return Postgres(url)
         from inhouse.stores.sqlite import SQLite  # noqa: PLC0415 - the driver subclasses this class
 
         return SQLite(data, server=server)
@@ -75,7 +88,7 @@ class Database(ABC):
         process on this database, wakes after the commit.
 
         Raises Stale (a row count differs), Duplicate (a unique value exists), StorageFull,
-        StorageBusy.
+        StorageBusy, StorageUnavailable, OutcomeUnknown.
         """
 
     @abstractmethod

@@ -2,10 +2,13 @@
 
 Stale, Duplicate          a write met a different state than it expected: 409
 StorageFull               no space: 503, code storage_full; nothing that was acknowledged is lost
-StorageBusy               another process held the database for a minute: 503, code storage_busy
+StorageBusy               another process held what was needed for too long: 503, code storage_busy
+StorageUnavailable        the database does not answer: 503, code storage_unavailable
+OutcomeUnknown            it went away in the middle of a commit: 503, code storage_outcome_unknown
 DataFolderError           the data folder cannot be opened (not an answer to a client: ends the
 start)
 ├── DataInUse             by another server process
+├── DatabaseError         a database on PostgreSQL does not answer, refuses, or does not serve
 └── DataTooNew            it was written by a newer version of the program
 """
 
@@ -52,12 +55,43 @@ class StorageBusy(errors.Unavailable):
         super().__init__("The server's storage is busy. Nothing was saved; please try again.")
 
 
+class StorageUnavailable(errors.Unavailable):
+    """The database does not answer. What was asked for was not done."""
+
+    code = "storage_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server's database does not answer. Nothing was saved; please try again.",
+            headers={"retry-after": "1"},
+        )
+
+
+class OutcomeUnknown(errors.Unavailable):
+    """The connection broke after a commit was asked for, and what became of it cannot be found out.
+
+    Whoever tries again may do it twice, so the official clients are told not to.
+    """
+
+    code = "storage_outcome_unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server's database went away while this was saved: it may or may not have been.",
+            headers={"x-should-retry": "false"},
+        )
+
+
 class DataFolderError(Exception):
     """The data folder cannot be used; the message says why and what to do."""
 
 
 class DataInUse(DataFolderError):
     """A server process works on this folder."""
+
+
+class DatabaseError(DataFolderError):
+    """The configured database cannot be used. The message shows no password."""
 
 
 class DataTooNew(DataFolderError):

@@ -70,3 +70,7 @@ class Watches:
         for name in names:
             for watch in self._waiting.get(name, ()):
                 watch.wake()
+
+    def wake_all(self) -> None:
+        """There may be news of anything."""
+        self.wake(list(self._waiting))

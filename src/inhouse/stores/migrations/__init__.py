@@ -1,5 +1,5 @@
 """Numbered migrations: `sqlite/0001_*.sql` and on, each applied once, in order, in one
-transaction.
+transaction; and the same steps for PostgreSQL beside them, which `postgres.migrate` applies.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from inhouse.stores import connections
 from inhouse.stores.errors import DataFolderError, DataInUse, DataTooNew
@@ -27,9 +28,9 @@ class Migration:
     sql: str
 
 
-def known() -> list[Migration]:
+def known(dialect: Literal["sqlite", "postgres"] = "sqlite") -> list[Migration]:
     """All migrations of this program, in order."""
-    folder = resources.files(__name__) / "sqlite"
+    folder = resources.files(__name__) / dialect
     found = (re.fullmatch(r"(\d{4})_(\w+)\.sql", entry.name) for entry in folder.iterdir())
     names = sorted(match.group(0) for match in found if match)
     return [

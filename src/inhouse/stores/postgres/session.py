@@ -1,7 +1,8 @@
 """One connection to PostgreSQL: statements are prepared once, and values made to fit them."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -11,14 +12,36 @@ from inhouse.stores.errors import StorageUnavailable
 from inhouse.stores.postgres import faults, sql
 from inhouse.stores.postgres.address import Address
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 3.0
 """Seconds in which a lost database may come back before requests are refused."""
 
 _CONNECT_SECONDS = 5.0
 _STATEMENTS_KEPT = 512
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
+_SETTINGS = {
+    "application_name": "inhouse",
+    "default_transaction_isolation": "read committed",
+    "idle_in_transaction_session_timeout": "60s",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+}
 
 Prepared = tuple[Any, tuple[sql.Convert, ...]]
+
+
+async def opened(
+    address: Address, settings: Mapping[str, str] | None = None, seconds: float | None = None
+) -> Any:
+    """A new connection of asyncpg, with its errors; a command may take `seconds`."""
+    return await asyncpg.connect(
+        address.url,
+        timeout=_CONNECT_SECONDS,
+        command_timeout=seconds,
+        statement_cache_size=0,  # a session keeps them, with their converters
+        server_settings={**_SETTINGS, **(settings or {})},
+    )
 
 
 class Session:
@@ -36,21 +59,10 @@ class Session:
         if it does not, so does this side a little later.
         """
         settings = {
-            "application_name": "inhouse",
-            "default_transaction_isolation": "read committed",
             "default_transaction_read_only": "on" if read_only else "off",
-            "idle_in_transaction_session_timeout": "60s",
             "statement_timeout": str(round(seconds * 1000)),
-            "synchronous_commit": "on",
-            "timezone": "UTC",
         }
-        connection = await asyncpg.connect(
-            address.url,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=seconds + 2,
-            statement_cache_size=0,  # they are kept here, with their converters
-            server_settings=settings,
-        )
+        connection = await opened(address, settings, seconds + 2)
         try:
             await connection.set_type_codec(
                 "numeric", schema="pg_catalog", encoder=str, decoder=sql.number, format="text"
@@ -78,9 +90,11 @@ class Session:
         number = statement.get_statusmsg().rpartition(" ")[2]
         return int(number) if number.isdigit() else -1
 
-    async def script(self, text: str) -> None:
-        """Do statements without values, as written, with one message to the server."""
-        await self._connection.execute(text)
+    async def script(self, text: str) -> str:
+        """Do statements without values, as written, with one message to the server. What the
+        server says of the last one.
+        """
+        return await self._connection.execute(text)
 
     async def close(self) -> None:
         """Say goodbye, but do not wait long for an answer."""
@@ -114,6 +128,7 @@ async def connected(
             return await Session.open(address, read_only=read_only, seconds=seconds)
         except Exception as error:
             if not faults.gone(error) or loop.time() + pause > deadline:
+                log.warning("%s cannot be reached: %s", address, faults.reason(error))
                 raise StorageUnavailable from error
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
