@@ -21,6 +21,7 @@ from inhouse.stores.jobs import (
     cancel_news,
     cancelling,
 )
+from inhouse.stores.sqlite import SQLite
 
 FACT = "INSERT INTO facts (name, value) SELECT CAST(? AS TEXT), 'x' WHERE {condition}"
 
@@ -309,3 +310,9 @@ async def test_what_is_claimed_does_not_touch_the_caches_of_others(
     [job] = await claimed(jobs)
     await jobs.finish(job)
     assert database.generation == before
+
+
+async def test_processes_are_alone_on_sqlite_and_are_not_on_postgresql(
+    database: Database,
+) -> None:
+    assert database.shared == (not isinstance(database, SQLite))

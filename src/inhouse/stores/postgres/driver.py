@@ -30,6 +30,8 @@ class _Connections:
 class Postgres(Database):
     """See `Database`. Any number of processes may work on it; one event loop in each."""
 
+    shared = True
+
     def __init__(self, url: str) -> None:
         self._address = Address(url)
         migrate.migrated(self._address)
