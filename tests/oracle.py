@@ -23,9 +23,20 @@ from tools.contract.types import Schema
 UNWRITTEN = {
     "response": {"store", "presence_penalty", "frequency_penalty"},
     "custom_tool_call": {"status"},
+    **{
+        f"response.{kind}.delta": {"obfuscation"}
+        for kind in (
+            "output_text",
+            "refusal",
+            "reasoning_text",
+            "reasoning_summary_text",
+            "function_call_arguments",
+            "custom_tool_call_input",
+        )
+    },
 }
-"""By `object` or `type`: fields that OpenAI's API sends, and Open Responses requires, but neither
-the SDK nor the document names.
+"""By `object` or `type`: fields that OpenAI's API sends (the last ones to those who ask for
+obfuscation), and Open Responses requires some, but neither the SDK nor the document names.
 """
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "contract" / "openapi.json"
