@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from inhouse.errors import NotFound
 from inhouse.scope import Scope
 from inhouse.stores import Collection, Database, Duplicate, Page, Stale, Statement
+from inhouse.stores.sqlite import SQLite
 
 Json = dict[str, Any]
 ScopeOf = Callable[..., Scope]

@@ -59,9 +59,10 @@ async def _migrate(address: Address, steps: Sequence[Migration]) -> None:
         await _check(connection, address)
         if not _missing(steps, await _applied(connection), address):
             return
+        # The lock is the session's: a transaction that begins after it sees what others made.
+        await connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+        await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
-            await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
             for step in _missing(steps, await _applied(connection), address):
                 await connection.execute(step.sql)
                 await connection.execute(
