@@ -12,7 +12,8 @@ from inhouse.ids import Ids
 from inhouse.jobs import Abort, Handler, Job, Jobs, NewJob, Retry, Worker
 from inhouse.scope import Principal, Scope
 from inhouse.stores import Database, Statement
-from inhouse.stores.servers import Servers
+from inhouse.stores.jobs import LEASE_SECONDS
+from inhouse.stores.servers import DEAD_SECONDS, Servers
 
 SCOPE = Scope(
     "org-1", "proj_1", Principal("user-1", "org-1", "proj_1", "key_1", frozenset({"*"})), "req_1"
@@ -286,7 +287,7 @@ async def test_what_does_not_finish_in_time_is_there_for_the_next_process_at_onc
 
 
 async def test_a_job_whose_process_died_on_the_last_attempt_is_failed_not_run(
-    jobs: Jobs,
+    jobs: Jobs, clock: FrozenClock
 ) -> None:
     told: list[str] = []
 
@@ -295,6 +296,7 @@ async def test_a_job_whose_process_died_on_the_last_attempt_is_failed_not_run(
 
     job_id = await jobs.add(new(attempts=1))
     await jobs.claim("srv_dead", 1, [("work", 1)])
+    clock.advance(LEASE_SECONDS + 1)
     async with working(jobs, for_ever, failed=failed):
         await becomes(jobs, job_id, "failed")
     assert told == ["the process that ran it ended"]
@@ -333,6 +335,7 @@ async def test_a_handler_cancelled_from_within_has_failed(jobs: Jobs) -> None:
 async def test_a_process_is_alive_from_start_to_close(jobs: Jobs, clock: FrozenClock) -> None:
     servers = Servers(jobs.database, clock)
     await servers.register("srv_dead")
+    clock.advance(DEAD_SECONDS + 1)
     async with working(jobs, for_ever):
         assert await servers.alive() == {"srv_1"}
     assert await servers.alive() == set()
