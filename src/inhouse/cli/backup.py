@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from inhouse.cli import terminal
+from inhouse.cli.failures import Failure
 from inhouse.cli.parsing import Parser, add_settings, read_settings
 
 
@@ -19,6 +20,8 @@ def add(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Copy the data folder, without model weights, into one file. A server may run meanwhile."""
     settings = read_settings(arguments)
+    if settings.database_url:
+        raise Failure("The database is on PostgreSQL: use pg_dump (docs/postgresql.md).")
     from inhouse.stores.backup import backup  # noqa: PLC0415 - --help needs no database
 
     target = arguments.file.absolute()

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from inhouse.cli import terminal
+from inhouse.cli.failures import Failure
 from inhouse.cli.parsing import Parser, add_settings, read_settings
 
 
@@ -17,6 +18,8 @@ def add(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make an empty data folder what it was when the backup was made."""
     settings = read_settings(arguments)
+    if settings.database_url:
+        raise Failure("The database is on PostgreSQL: use pg_restore (docs/postgresql.md).")
     from inhouse.stores.backup import restore  # noqa: PLC0415 - --help needs no database
 
     restore(arguments.file.absolute(), settings.data)

@@ -14,6 +14,7 @@ from inhouse.engines.catalogue import Entry, formats, install, seed
 from inhouse.engines.catalogue.cache import present, read_manifest
 from inhouse.settings import Settings
 from inhouse.stores import connections, migrations
+from inhouse.stores.errors import DataFolderError
 from inhouse.stores.models import ModelStore
 
 _LITTLE_SPACE = 2 * 2**30
@@ -22,7 +23,8 @@ _NO_SPACE = 200 * 2**20
 
 async def findings(settings: Settings) -> list[Finding]:
     """The folder, the database in it, the space left, the models."""
-    found = [folder(settings.data), database(settings.data), space(settings.data)]
+    there = await postgres(settings.database_url) if settings.database_url else None
+    found = [folder(settings.data), there or database(settings.data), space(settings.data)]
     if all(finding.state != "missing" for finding in found[:2]):
         found += [weights(entry, settings.models) for entry in await _entries(settings)]
     return found
@@ -30,7 +32,7 @@ async def findings(settings: Settings) -> list[Finding]:
 
 async def _entries(settings: Settings) -> list[Entry]:
     """The models that the data folder should have; without a database, the defaults."""
-    if not (settings.data / connections.FILE).exists():
+    if not settings.database_url and not (settings.data / connections.FILE).exists():
         known = seed()
         return [known.entries[name] for name in known.defaults if settings.default_models]
     async with parts.database(settings) as opened:
@@ -67,6 +69,25 @@ def folder(data: Path) -> Finding:
     if mode & 0o077:
         return warning(what, f"{data} is open to others ({mode:o}): chmod 700 {data}")
     return ok(what, str(data))
+
+
+async def postgres(url: str) -> Finding:
+    """A server that answers, and a schema of this version or an older one."""
+    from inhouse.stores.postgres import migrate  # noqa: PLC0415 - only where it is used
+    from inhouse.stores.postgres.address import Address  # noqa: PLC0415 - likewise
+
+    what, address = "Database", Address(url)
+    try:
+        state = await migrate.inspected(address)
+    except DataFolderError as error:
+        return missing(what, str(error))
+    here = migrations.known("postgres")[-1].number
+    detail = f"PostgreSQL {state.version} at {address}, schema {state.applied}"
+    if state.applied > here:
+        return missing(what, f"{detail} is newer than this program's ({here}): update it")
+    if state.applied < here:
+        return ok(what, f"{detail}; the next start migrates it to {here}")
+    return ok(what, detail)
 
 
 def database(data: Path) -> Finding:
