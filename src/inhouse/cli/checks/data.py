@@ -25,7 +25,8 @@ async def findings(settings: Settings) -> list[Finding]:
     """The folder, the database in it, the space left, the models."""
     there = await postgres(settings.database_url) if settings.database_url else None
     found = [folder(settings.data), there or database(settings.data), space(settings.data)]
-    if all(finding.state != "missing" for finding in found[:2]):
+    behind = there is not None and "migrates" in there.detail  # to look would be to migrate
+    if not behind and all(finding.state != "missing" for finding in found[:2]):
         found += [weights(entry, settings.models) for entry in await _entries(settings)]
     return found
 
