@@ -2,7 +2,7 @@
 
 from inhouse.scope import Scope
 from inhouse.stores.database import Statement
-from inhouse.stores.rows import MOST_ROWS, joinable, joined, runs
+from inhouse.stores.rows import MOST_ROWS, grouped, insert_runs, joinable, joined, runs
 from inhouse.stores.usage import recording
 
 INSERT = "INSERT INTO facts (name, value) VALUES (?, ?)"
@@ -41,3 +41,16 @@ def test_what_expects_a_number_of_rows_goes_alone() -> None:
 
 def test_a_statement_has_no_more_rows_than_the_database_takes() -> None:
     assert list(runs([[A]] * (MOST_ROWS + 1))) == [(0, MOST_ROWS), (MOST_ROWS, MOST_ROWS + 1)]
+
+
+def test_units_that_only_insert_run_together_whatever_their_tables() -> None:
+    elsewhere = Statement("INSERT INTO aliases (name, model) VALUES (?, ?)", ("x", "y"))
+    units = [[A, elsewhere], [B], [OTHER], [A], [A, OTHER], [elsewhere]]
+    assert list(insert_runs(units)) == [(0, 2), (2, 3), (3, 4), (4, 5), (5, 6)]
+    assert list(insert_runs([])) == []
+    assert grouped(units[:2]) == [joined([A, B]), elsewhere]
+
+
+def test_a_joined_insert_is_cut_where_it_would_be_too_long() -> None:
+    statements = grouped([[A]] * (MOST_ROWS + 1))
+    assert [len(each.params) for each in statements] == [2 * MOST_ROWS, 2]

@@ -47,3 +47,36 @@ def runs(units: Sequence[Sequence[Statement]]) -> Iterator[tuple[int, int]]:
         last = sql
     if units:
         yield start, len(units)
+
+
+def only_inserts(unit: Sequence[Statement]) -> bool:
+    """Whether the unit does nothing but insert rows of parameters."""
+    return bool(unit) and all(each.rows is None and joinable(each.sql) for each in unit)
+
+
+def insert_runs(units: Sequence[Sequence[Statement]]) -> Iterator[tuple[int, int]]:
+    """From where to where the units lie that may go together: one each, but for neighbours that do
+    nothing but insert rows of parameters, into whichever tables.
+    """
+    start, before = 0, False
+    for at, unit in enumerate(units):
+        inserts = only_inserts(unit)
+        if at and not (inserts and before):
+            yield start, at
+            start = at
+        before = inserts
+    if units:
+        yield start, len(units)
+
+
+def grouped(units: Sequence[Sequence[Statement]]) -> list[Statement]:
+    """The inserts of all `units`, those with the same SQL joined."""
+    by_sql: dict[str, list[Statement]] = {}
+    for unit in units:
+        for statement in unit:
+            by_sql.setdefault(statement.sql, []).append(statement)
+    return [
+        joined(statements[at : at + MOST_ROWS])
+        for statements in by_sql.values()
+        for at in range(0, len(statements), MOST_ROWS)
+    ]

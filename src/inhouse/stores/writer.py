@@ -1,8 +1,8 @@
 """Commits units in groups: one transaction for all, a savepoint for each that could fail half-way.
 
-Neighbours that insert a row with the same SQL go as one statement; where nothing else is to be
-done, that statement is the transaction. Every call of the database costs the writer's thread the
-interpreter's lock, which the event loop wants all the time.
+Neighbours that only insert rows go together, all rows of a table in one statement; where nothing
+else is to be done than one statement, that is the transaction. Every call of the database costs the
+writer's thread the interpreter's lock, which the event loop wants all the time.
 
 Runs in the writer thread only.
 """
@@ -43,7 +43,7 @@ class Writer:
                 return [None] * len(units)
             self._execute("BEGIN IMMEDIATE")
             outcomes: list[Outcome] = []
-            for start, end in rows.runs(units):
+            for start, end in rows.insert_runs(units):
                 outcomes += self._apply_run(units[start:end])
             self._execute("COMMIT")
             self.commits += 1
@@ -66,13 +66,14 @@ class Writer:
         self._connection.close()
 
     def _commit_joined(self, units: Sequence[Statements]) -> bool:
-        """Do units that are one statement together without a transaction around it. False, and
-        nothing done, if they are not or if one of them fails.
+        """Do units that come to one insert without a transaction around it. False, and nothing
+        done, if they do not or if it fails.
         """
-        run = next(rows.runs(units), None)
-        if run is None or run[1] < len(units) or len(units[0]) != 1 or units[0][0].rows is not None:
+        run = next(rows.insert_runs(units), None)
+        if run is None or run[1] < len(units) or not rows.only_inserts(units[0]):
             return False
-        if not self._do_joined(units):
+        statements = rows.grouped(units)
+        if len(statements) > 1 or not self._do_all(statements):
             return False
         self.commits += 1
         return True
@@ -83,10 +84,23 @@ class Writer:
         return [self._apply(unit) for unit in run]
 
     def _do_joined(self, run: Sequence[Statements]) -> bool:
-        """Whether it succeeded; else nothing of it is done, and it may be tried one by one."""
-        statement = rows.joined([unit[0] for unit in run])
+        """Whether all of it succeeded; else nothing of it is done, and it may be tried one by
+        one.
+        """
+        statements = rows.grouped(run)
+        if len(statements) == 1:
+            return self._do_all(statements)
+        self._execute("SAVEPOINT run")
+        done = self._do_all(statements)
+        if not done:
+            self._execute("ROLLBACK TO run")
+        self._execute("RELEASE run")
+        return done
+
+    def _do_all(self, statements: Statements) -> bool:
         try:
-            self._execute(statement.sql, statement.params)
+            for statement in statements:
+                self._execute(statement.sql, statement.params)
         except Exception as error:
             if _whole_transaction(error):
                 raise
