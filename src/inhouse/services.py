@@ -26,6 +26,7 @@ from inhouse.errors import APIError
 from inhouse.fetch import Fetcher
 from inhouse.ids import IdMaker, Ids
 from inhouse.jobs import Jobs, Worker
+from inhouse.jobs.worker import DRAIN_SECONDS
 from inhouse.operations import Dispatcher, Json, Operation, Table
 from inhouse.scope import Scope
 from inhouse.settings import Settings
@@ -171,10 +172,12 @@ class Services:
         await services.upkeep.start()
         return services
 
-    async def close(self) -> None:
-        """End the engines, finish the writes, let go of the data folder."""
+    async def close(self, drain: float = DRAIN_SECONDS) -> None:
+        """Let jobs end for `drain` seconds and give the rest back, end the engines, finish the
+        writes, let go of the data folder.
+        """
         await self.upkeep.close()
-        await self.worker.close()
+        await self.worker.close(drain)
         await self.models.close()
         await self.database.close()
 

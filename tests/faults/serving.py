@@ -28,13 +28,13 @@ class Served:
         return self.process.wait(30)
 
 
-def command(data: Path, **environ: str) -> subprocess.Popen[str]:
+def command(data: Path, name: str = "serve", **environ: str) -> subprocess.Popen[str]:
     """Start a server over the folder `data`, on a free port; `environ` without the prefix."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    given = {f"INHOUSE_{name.upper()}": value for name, value in environ.items()}
+    kept = {each: os.environ[each] for each in _KEPT if each in os.environ}
+    given = {f"INHOUSE_{each.upper()}": value for each, value in environ.items()}
     own = {"INHOUSE_DATA": str(data), "INHOUSE_PORT": "0", "INHOUSE_BOOTSTRAP_KEY": KEY}
     return subprocess.Popen(
-        [sys.executable, "-m", "inhouse.cli", "serve"],
+        [sys.executable, "-m", "inhouse.cli", name],
         env=kept | own | given,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -53,6 +53,23 @@ def serving(data: Path, **environ: str) -> Iterator[Served]:
         ready = re.search(r"http://\S+", process.stdout.readline())
         assert ready, process.stderr.read()
         yield Served(process, ready[0])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+@contextmanager
+def working(data: Path, **environ: str) -> Iterator[Served]:
+    """A worker that is ready; killed at the end if it still runs."""
+    process = command(data, "worker", **environ)
+    assert process.stdout
+    assert process.stderr
+    try:
+        ready = process.stdout.readline()
+        assert ready.startswith("inhouse works as srv_"), process.stderr.read()
+        yield Served(process, "")
     finally:
         process.kill()
         process.wait()

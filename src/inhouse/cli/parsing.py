@@ -11,6 +11,7 @@ from inhouse.settings import Option, Settings, load, options
 
 COMMANDS = {
     "serve": "Serve the API until SIGTERM or Ctrl-C.",
+    "worker": "Do jobs beside servers that share a database on PostgreSQL.",
     "chat": "Talk to a model in the terminal.",
     "models": "List, pull, show, alias and remove models.",
     "keys": "Create, list and revoke API keys.",
