@@ -23,6 +23,7 @@ from tools.contract.types import Schema
 UNWRITTEN = {
     "response": {"store", "presence_penalty", "frequency_penalty"},
     "custom_tool_call": {"status"},
+    "response.function_call_arguments.done": {"name"},  # the document knows it, the SDK does not
     **{
         f"response.{kind}.delta": {"obfuscation"}
         for kind in (

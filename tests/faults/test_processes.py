@@ -32,7 +32,7 @@ async def configured(tmp_path: Path, upstream: ScriptedServer) -> str:
     url = await upstream.start()
     config.write_text(
         "default_models = false\n[[upstreams]]\nname = 'up'\n"
-        f"base_url = '{url}'\nmodels = ['scripted']\n"
+        f"base_url = '{url}'\nmodels = ['scripted']\nprobe = false\n"
     )
     return str(config)
 

