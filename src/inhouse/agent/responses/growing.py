@@ -64,7 +64,8 @@ class Message:
         part.pieces.append(delta.text)
         fields = {**self._at, "delta": delta.text}
         if kind == "output_text":
-            fields["logprobs"] = tokens = _tokens(delta.logprobs)
+            tokens = list(delta.logprobs or ())
+            fields["logprobs"] = _in_events(tokens)
             part.logprobs += tokens
         self._say(f"{kind}.delta", fields)
 
@@ -94,7 +95,7 @@ class Message:
         whole = _content(part.kind, text, part.logprobs)
         self.item["content"].append(whole)
         if part.kind == "output_text":
-            said = {**self._at, "text": text, "logprobs": part.logprobs}
+            said = {**self._at, "text": text, "logprobs": _in_events(part.logprobs)}
             self._say("output_text.done", said)
         else:
             self._say("refusal.done", {**self._at, "refusal": text})
@@ -233,5 +234,16 @@ def _content(kind: str, text: str, logprobs: list[Json]) -> Json:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
 
 
-def _tokens(logprobs: list[Json] | None) -> list[Json]:
-    return list(logprobs or ())
+def _in_events(logprobs: Sequence[Json]) -> list[Json]:
+    """Tokens as events tell them: the bytes are in the message's part only."""
+    return [
+        {
+            "token": token["token"],
+            "logprob": token["logprob"],
+            "top_logprobs": [
+                {"token": other["token"], "logprob": other["logprob"]}
+                for other in token["top_logprobs"]
+            ],
+        }
+        for token in logprobs
+    ]
