@@ -45,6 +45,7 @@ class Worker:
         self.server = server
         self._jobs = jobs
         self._servers = Servers(jobs.database, jobs.clock)
+        self.handlers = tuple(handlers)
         self._handlers = {handler.kind: handler for handler in handlers}
         self._pace = pace
         self._beat = beat
