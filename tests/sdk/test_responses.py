@@ -46,9 +46,8 @@ def ask(client: AsyncOpenAI) -> Any:
     """Ask with the parameters under test."""
 
     async def ask(**parameters: Any) -> Any:
-        return await client.responses.create(
-            **{"model": "scripted", "input": "Hi, as json", **parameters}
-        )
+        given: Json = {"model": "scripted", "input": "Hi, as json", **parameters}
+        return await client.responses.create(**given)
 
     return ask
 

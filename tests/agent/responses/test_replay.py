@@ -58,9 +58,10 @@ async def test_all_that_was_said_can_be_said_again(
     script: list[list[Event]], manner: Manner
 ) -> None:
     said = output(script, manner)
-    body = SPEC.check_body({"model": "m", "input": answered(said)})
+    asking = {"type": "message", "id": "msg_go", "role": "user", "content": "Go."}
+    body = SPEC.check_body({"model": "m", "input": [asking, *answered(said)]})
     items = new_items(body, counting())
-    assert [item["id"] for item in items[: len(said)]] == [item["id"] for item in said]
+    assert [item["id"] for item in items[1 : len(said) + 1]] == [item["id"] for item in said]
     asked = await engine_body(body, items, EVERYTHING, seen, opened)
     text = "".join(
         part.get("text") or part.get("refusal") or ""

@@ -78,8 +78,7 @@ def _asked_only(body: Json) -> Json:
     fields: Json = {}
     if (programs := body.get("access_programs")) and programs.get("cyber"):
         fields["access_programs"] = {"cyber": programs["cyber"]}
-    if body.get("image"):
-        fields["image"] = {"context_compression": "disabled"}
+    fields |= image_told(body)
     if (options := body.get("prompt_cache_options")) is not None:
         told = {"mode": options.get("mode") or "implicit", "ttl": options.get("ttl") or "30m"}
         if (compared := options.get("comparison_response_id")) is not None:
@@ -87,6 +86,11 @@ def _asked_only(body: Json) -> Json:
             fields["prompt_cache_diagnostics"] = {"type": "unavailable"}
         fields["prompt_cache_options"] = told
     return fields
+
+
+def image_told(body: Json) -> Json:
+    """What is said of images' compression to a request that spoke of it: there is none."""
+    return {"image": {"context_compression": "disabled"}} if body.get("image") else {}
 
 
 def _conversation(given: str | Json | None) -> Json | None:

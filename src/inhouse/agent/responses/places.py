@@ -1,7 +1,8 @@
 """Where a fault stands in a response's request, for faults that an engine found in chat's form."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 from inhouse.agent.responses.tools import offered
 from inhouse.engines.text import Json
@@ -16,6 +17,16 @@ _NAMES = {
 }
 _BEGINNINGS = {"messages": "input", "response_format": "text.format"}
 _TOOL = re.compile(r"tools\[(\d+)\]\.(?:function|custom)\.(\w+)")
+
+
+@contextmanager
+def renaming(chat: Json, body: Json, items: Sequence[Json]) -> Generator[None]:
+    """What an engine refuses inside is told by the names in `body`."""
+    try:
+        yield
+    except BadRequest as error:
+        rename(error, chat, body, items)
+        raise
 
 
 def rename(error: BadRequest, chat: Json, body: Json, items: Sequence[Json]) -> None:

@@ -1,10 +1,10 @@
 """What the body of a response means: checked where its schema cannot, and made into a call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from inhouse.agent.chat.request import check_stream_options
-from inhouse.agent.parameters import select, unsupported, unsupported_value
+from inhouse.agent.parameters import Way, select, unsupported, unsupported_value
 from inhouse.agent.responses import messages, pairs, tools
 from inhouse.agent.responses.compaction import visible
 from inhouse.agent.responses.items import new_items, references, resolved, triggers_compaction
@@ -18,8 +18,10 @@ from inhouse.errors import BadRequest
 __all__ = [
     "check",
     "engine_body",
+    "hints",
     "names",
     "new_items",
+    "nothing_to_read",
     "references",
     "resolved",
     "triggers_compaction",
@@ -34,12 +36,8 @@ def check(body: Json) -> None:
     """The rules between parameters, in the order in which the client wrote them. BadRequest."""
     if body.get("model") is None:
         raise _missing("model")
-    if all(body.get(name) is None for name in _CONTEXT):
-        raise BadRequest(
-            "One of 'input', 'previous_response_id', 'conversation' or 'prompt' must be provided.",
-            param="input",
-            code="missing_required_parameter",
-        )
+    if all(body.get(name) in (None, []) for name in _CONTEXT):
+        raise nothing_to_read()
     for name, value in body.items():
         rule = _RULES.get(name)
         if rule is not None and value is not None:
@@ -72,11 +70,21 @@ async def engine_body(
         able, image, unseal, history, all_thoughts=thinking.get("context") == "all_turns"
     )
     call["messages"] = await messages.for_engine(body.get("instructions"), read, reading)
+    if not call["messages"]:
+        raise nothing_to_read()
     _add_format(call, settings["format"], able)
     _add_tools(call, body, items, able)
     if body.get("stream") or body.get("background"):
         call["stream"] = True
     return call
+
+
+def hints(body: Json, able: Collection[str]) -> Json:
+    """The part of `body` that belongs to every call made for it, whatever the call is for.
+    BadRequest for what is refused whatever the call is for.
+    """
+    ways = (Way.HINT, Way.REFUSED)
+    return select({name: body[name] for name in body if RESPONSE[name].way in ways}, RESPONSE, able)
 
 
 def wants_logprobs(body: Json) -> bool:
@@ -165,6 +173,15 @@ def _add_tools(call: Json, body: Json, items: Sequence[Json], able: frozenset[st
         call["tool_choice"] = choice.mode
     if choice.single or body.get("parallel_tool_calls") is False:
         call["parallel_tool_calls"] = False
+
+
+def nothing_to_read() -> BadRequest:
+    """The 400 for a request that gives the model nothing at all."""
+    return BadRequest(
+        "One of 'input', 'previous_response_id', 'conversation' or 'prompt' must be provided.",
+        param="input",
+        code="missing_required_parameter",
+    )
 
 
 def _missing(name: str) -> BadRequest:

@@ -8,8 +8,9 @@ from inhouse.agent.models import text_engine
 from inhouse.agent.responses import request
 from inhouse.agent.responses.compaction import compacted
 from inhouse.agent.responses.counting import check_counted, count
-from inhouse.agent.responses.echo import echo
+from inhouse.agent.responses.echo import echo, image_told
 from inhouse.agent.responses.gather import Given, Memory
+from inhouse.agent.responses.places import renaming
 from inhouse.agent.responses.run import Events, Keeper, Run, streamed, whole
 from inhouse.agent.responses.sealed import Seal
 from inhouse.agent.responses.stored import Foreground, Unkept
@@ -105,7 +106,8 @@ class Runs:
         given = await self.memory.gather(scope, asked)
         window = self._window(scope, model, asked, history=len(given.before))
         call = await window.call(given.context)
-        tokens = await count(self.models, model, call.body)
+        with renaming(call.body, asked, given.context):
+            tokens = await count(self.models, model, call.body)
         return {"object": "response.input_tokens", "input_tokens": tokens}
 
     async def compact(self, scope: Scope, model: Model, body: Json) -> Json:
@@ -120,6 +122,7 @@ class Runs:
             "created_at": int(self.clock.now()),
             "output": compacted(given.context, summary, window.seal, self.ids),
             "usage": usage_object(usage),
+            **image_told(body),
         }
 
     def _window(self, scope: Scope, model: Model, body: Json, *, history: int) -> Window:

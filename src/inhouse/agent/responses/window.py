@@ -11,6 +11,7 @@ from inhouse.agent.parameters import unsupported
 from inhouse.agent.responses import compaction, request
 from inhouse.agent.responses.counting import count, cuts, fit, room
 from inhouse.agent.responses.messages import Reading, Sealing, Unseal
+from inhouse.agent.responses.places import renaming
 from inhouse.agent.tools.tool import Tool
 from inhouse.agent.turn import take
 from inhouse.clock import Clock
@@ -66,7 +67,9 @@ class Window:
 
     async def count(self, items: Sequence[Json]) -> int:
         """Input tokens of `items` by the model's own template. BadRequest if nobody can count."""
-        return await count(self.models, self.model, await self._chat(items))
+        chat = await self._chat(items)
+        with renaming(chat, self.body, items):
+            return await count(self.models, self.model, chat)
 
     @property
     def only_compacts(self) -> bool:
@@ -80,7 +83,7 @@ class Window:
         limit = compaction.threshold(self.body, self.model.context_length)
         if limit is None:
             return False
-        counted = await self.models.count_chat(self.model, await self._chat(items))
+        counted = await self._counted(items)
         if counted is None:
             raise unsupported("context_management")
         return counted > limit
@@ -91,22 +94,32 @@ class Window:
         return compaction.compaction_item(summary, self.seal, lambda _: item_id), usage
 
     async def summary(self, items: Sequence[Json]) -> tuple[str, Usage]:
-        """The model's summary of `items`."""
+        """The model's summary of `items`. BadRequest if there are none."""
+        if not items:
+            raise request.nothing_to_read()
         reading = self._reading()
-        chat = await compaction.summary_body(self.body.get("instructions"), items, reading)
+        chat = request.hints(self.body, reading.able)
+        chat |= await compaction.summary_body(self.body.get("instructions"), items, reading)
         share = (self.model.context_length or _LONGEST_SUMMARY * 16) // 16
         chat["max_completion_tokens"] = min(share, _LONGEST_SUMMARY)
         said: list[str] = []
         usage = Usage(0, 0)
         events = take(self.engine, self._call(chat), self.scope.usage, self.clock)
-        async with aclosing(events) as batches:
-            async for batch in batches:
-                said += [event.text for event in batch if isinstance(event, Text)]
-                usage = usage.plus(batch)
+        with renaming(chat, self.body, items):
+            async with aclosing(events) as batches:
+                async for batch in batches:
+                    said += [event.text for event in batch if isinstance(event, Text)]
+                    usage = usage.plus(batch)
         return "".join(said), usage
 
     async def _counts(self, items: Sequence[Json]) -> bool:
-        return await self.models.count_chat(self.model, await self._chat(items)) is not None
+        return await self._counted(items) is not None
+
+    async def _counted(self, items: Sequence[Json]) -> int | None:
+        """Input tokens of `items`; None if nobody can count them."""
+        chat = await self._chat(items)
+        with renaming(chat, self.body, items):
+            return await self.models.count_chat(self.model, chat)
 
     async def _chat(self, items: Sequence[Json]) -> Json:
         able = self.engine.abilities
