@@ -34,6 +34,18 @@ def appending(run: str, attempt: int, events: Sequence[Json]) -> Statement:
     return Statement(_INSERT, (run, first, last, attempt, _encode(events).decode()))
 
 
+def standing(run: str, last: int) -> Statement:
+    """A statement that lets its unit pass only while event `last` is the log's last; else Stale.
+
+    Holds to the commit if the unit has ended the job before, or holds it.
+    """
+    sql = (
+        "UPDATE run_log SET last = last WHERE run = ? AND last = ? AND NOT EXISTS"
+        " (SELECT 1 FROM run_log WHERE run = ? AND last > ?)"
+    )
+    return Statement(sql, (run, last, run, last), rows=1)
+
+
 class RunLog:
     """Reads and prunes the logs."""
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from inhouse.access import Access
 from inhouse.agent.responses import request
 from inhouse.agent.responses.fold import Fold
-from inhouse.agent.responses.run import Events, turns
+from inhouse.agent.responses.run import Events, Run, turns
 from inhouse.agent.responses.runs import Runs
 from inhouse.agent.responses.stored import OPERATION, in_conversation, lay_down, used
 from inhouse.agent.responses.telling import Manner, Telling
+from inhouse.agent.turn import Done, End, Limit
 from inhouse.engines.model import Model
 from inhouse.engines.text import Json
 from inhouse.errors import APIError, BadRequest, RateLimited, ServerError
@@ -75,7 +76,11 @@ class Recorder:
     async def _flush(self) -> None:
         while self._waiting:
             left, self._waiting = self._waiting, []
-            await self._write(left)
+            try:
+                await self._write(left)
+            except BaseException:  # the log has no gaps: they go with what is written next
+                self._waiting[:0] = left
+                raise
             await asyncio.sleep(FLUSH_SECONDS)
 
     async def _write(self, events: Sequence[Json], *also: Statement) -> None:
@@ -122,14 +127,14 @@ class Background:
 
         One that has ended stays as it is. BadRequest for one that runs in the foreground.
         """
-        runs, store = self.runs, self.runs.memory.responses
+        runs, store, fold = self.runs, self.runs.memory.responses, Fold()
         while True:
             stored = await store.get(scope, response_id)
             if not stored.body.get("background"):
                 raise BadRequest("Cannot cancel a synchronous response.", param="response_id")
             if not stored.under_way:
                 return await store.whole(stored)
-            fold = await self._folded(response_id)
+            await self._read_on(response_id, fold)
             output = [*fold.output, *({**item, "status": "incomplete"} for item in fold.open)]
             response = {**stored.body, "status": "cancelled", "output": output}
             now = runs.clock.now()
@@ -137,12 +142,13 @@ class Background:
             try:
                 await runs.database.write(
                     cancelling(stored.place.job, now),
+                    run_log.standing(response_id, fold.number - 1),
                     *responses.ending(scope, response, start, int(now)),
                     *in_conversation(scope, stored.place, (), response),
                     quiet=True,
                     wakes=[*cancel_news(stored.place.job), run_log.name(response_id)],
                 )
-            except Stale:  # it ended meanwhile
+            except Stale:  # it ended meanwhile, or went on
                 continue
             return response
 
@@ -173,6 +179,7 @@ class Background:
             self.access.authorise(principal, PERMISSION)
             model = await self.runs.models.resolve(stored.request["model"])
             scope.usage.model = model.id
+            run = await self._run(scope, model, stored, fold)
             reservation = self.access.reserve(principal, model.id, 0)
         except RateLimited as error:
             raise Retry(_seconds(error)) from error
@@ -182,38 +189,36 @@ class Background:
         metrics = self.metrics.model(model.id)
         bill = Bill(scope, OPERATION, reservation, self.access, self.runs.clock, metrics)
         try:
-            await self._go_on(scope, model, stored, fold, recorder)
+            await self._go_on(run, stored, fold, recorder)
         except BaseException as error:
             await bill.settle(status_of(error))
             raise
         await bill.settle()
 
-    async def _go_on(
-        self, scope: Scope, model: Model, stored: Stored, fold: Fold, recorder: Recorder
-    ) -> None:
-        runs = self.runs
-        store = runs.memory.responses
-        inputs = await store.items.of(stored.body["id"])
-        read = await store.read(scope, stored.body["id"])
+    async def _run(self, scope: Scope, model: Model, stored: Stored, fold: Fold) -> Run:
+        """The run that goes on where the log ends. NotFound if what it goes on from is gone."""
+        store, response_id = self.runs.memory.responses, stored.body["id"]
+        inputs = await store.items.of(response_id)
+        read = await store.read(scope, response_id)
         before = read[: len(read) - len(inputs)]
         response = {**stored.body, "status": "in_progress", "output": fold.output}
-        run = runs.run(scope, model, stored.request, before, inputs, response, fold.number)
+        return self.runs.run(scope, model, stored.request, before, inputs, response, fold.number)
+
+    async def _go_on(self, run: Run, stored: Stored, fold: Fold, recorder: Recorder) -> None:
         telling, error = run.telling, None
         try:
             if fold.response.get("status") == "queued":
-                await self._begin(scope, response, recorder, telling.begin("in_progress"))
-            if not _said_all(fold):
+                begun = telling.begin("in_progress")
+                await recorder.end(begun, responses.beginning(run.scope, telling.response))
+            if _said_all(fold):
+                telling.end = _end_of(fold.output[-1])
+            else:
                 await self._record(run_events=turns(run), recorder=recorder)
         except Stale:
             raise
         except Exception as caught:  # noqa: BLE001 - it is the response's end, whatever it is
             error = caught
-        await self._end(scope, stored, recorder, telling, error)
-
-    async def _begin(
-        self, scope: Scope, response: Json, recorder: Recorder, told: Sequence[Json]
-    ) -> None:
-        await recorder.end(told, responses.beginning(scope, response))
+        await self._end(run.scope, stored, recorder, telling, error)
 
     async def _record(self, *, run_events: Events, recorder: Recorder) -> None:
         try:
@@ -261,10 +266,15 @@ class Background:
         return Telling(response, self.runs.ids, self.runs.clock, Manner(), number=fold.number)
 
     async def _folded(self, response_id: str) -> Fold:
-        log, fold = RunLog(self.runs.database), Fold()
+        fold = Fold()
+        await self._read_on(response_id, fold)
+        return fold
+
+    async def _read_on(self, response_id: str, fold: Fold) -> None:
+        """Add to `fold` what the log has that it has not."""
+        log = RunLog(self.runs.database)
         while events := await log.read(response_id, fold.number - 1):
             fold.add(events)
-        return fold
 
     def _scope(self, job: Job) -> Scope:
         owner, project = job.owner, job.project or None
@@ -274,7 +284,20 @@ class Background:
 
 def _said_all(fold: Fold) -> bool:
     """Whether the log ends where a turn did that needs no other."""
-    return bool(fold.output) and fold.output[-1]["type"] in _ENDING_ITEMS
+    if not fold.output:
+        return False
+    last = fold.output[-1]
+    return last["type"] in _ENDING_ITEMS or _is_cut(last)
+
+
+def _end_of(last: Json) -> End:
+    """How the turn ended that `last` is the last item of."""
+    return Limit(0) if _is_cut(last) else Done(0)
+
+
+def _is_cut(item: Json) -> bool:
+    """Whether the model had no tokens left for it."""
+    return item.get("status") == "incomplete"
 
 
 def _seconds(error: RateLimited) -> float:

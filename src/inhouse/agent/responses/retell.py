@@ -9,6 +9,8 @@ from inhouse.engines.text import Json, Reasoning, Refusal, Text, ToolCall
 
 _CALLS = {"function_call": ("arguments", "function"), "custom_tool_call": ("input", "custom")}
 _ENDINGS = {"completed", "incomplete", "failed"}
+_AT_THE_END = ("completed_at", "error", "incomplete_details", "usage")
+"""What a response has only when it has ended."""
 
 
 def retold(response: Json, clock: Clock) -> Sequence[Json]:
@@ -18,7 +20,7 @@ def retold(response: Json, clock: Clock) -> Sequence[Json]:
     """
     output: Sequence[Json] = response["output"]
     ids = iter([item["id"] for item in output])
-    blank = {**response, "output": [], "error": None, "incomplete_details": None, "usage": None}
+    blank = {**response, **dict.fromkeys(_AT_THE_END), "output": []}
     blank["status"] = "queued" if response.get("background") else "in_progress"
     telling = Telling(blank, lambda _: next(ids), clock, Manner())
     if response.get("background"):
