@@ -31,8 +31,7 @@ CREATE TABLE items (
     body TEXT NOT NULL,
     PRIMARY KEY (owner, position)
 );
-CREATE UNIQUE INDEX items_of_owner ON items (owner, id);
-CREATE INDEX items_by_id ON items (organization, project, id);
+CREATE UNIQUE INDEX items_by_id ON items (id, owner);
 
 -- A conversation takes one response at a time.
 
