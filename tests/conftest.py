@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
+from tests import stream_events
 from tests.recorder import Recorder
 from tests.stores import postgres as pg
 
@@ -144,6 +145,15 @@ def postgres_url(postgres: pg.Server, postgres_schema: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def own_postgres() -> Iterator[pg.Server]:
+    """A PostgreSQL that the test may stop."""
+    with pg.running() as server:
+        if server.process is None:
+            pytest.skip("a server that is not ours is not restarted")
+        yield server
+
+
+@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a server that knows no model but those of the test."""
     return Settings(data=tmp_path / "data", default_models=False)
@@ -178,6 +188,11 @@ async def house_on_postgres(
 def client(house: House) -> "AsyncOpenAI":
     """The official client of the running server, with the owner's key."""
     return house.client()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell at the end which stream events were seen."""
+    config.pluginmanager.register(stream_events)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook

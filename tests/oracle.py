@@ -63,6 +63,13 @@ def check_event(key: str, event: Any) -> None:
     _oracle().check(expectation, event, f"{key} event")
 
 
+def event_types(key: str) -> set[str]:
+    """The types of the events that the operation `key` may stream."""
+    expectation = _expectations().events[shape(key)]
+    events = _oracle().flat(expectation.schema)
+    return {name for event in events for name in event["properties"]["type"]["enum"]}
+
+
 def _check_error(key: str, body: Any) -> None:
     error = body.get("error") if isinstance(body, dict) else None
     assert isinstance(error, dict), f"{key}: an error has no envelope: {body}"
@@ -154,7 +161,7 @@ class Oracle:
         return self.leaves.of(*place) if self.leaves and place else []
 
     def _walk(self, value: Any, ours: Sequence[Schema], theirs: list[Leaf], path: str) -> list[str]:
-        mine = [leaf for schema in ours for leaf in self._flat(schema)]
+        mine = [leaf for schema in ours for leaf in self.flat(schema)]
         if isinstance(value, list):
             items = [leaf["items"] for leaf in mine if "items" in leaf]
             more = [inner for leaf in theirs for inner in self._leaves_of(leaf.items)]
@@ -194,12 +201,13 @@ class Oracle:
         least = min(absent, key=len, default=[])
         return [f"{path}.{name}".lstrip(".") + ": the document requires it" for name in least]
 
-    def _flat(self, schema: Schema) -> Iterator[Schema]:
+    def flat(self, schema: Schema) -> Iterator[Schema]:
+        """The branches of a schema, without references."""
         while "$ref" in schema:
             schema = self.definitions[schema["$ref"].removeprefix("#/$defs/")]
         if "anyOf" in schema:
             for branch in schema["anyOf"]:
-                yield from self._flat(branch)
+                yield from self.flat(branch)
         else:
             yield schema
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from tests import oracle
+from tests import oracle, stream_events
 
 from inhouse.errors import APIError
 from inhouse.http.edge import Edge
@@ -27,6 +27,7 @@ class Recorder:
         self._table = table
         self.wrong: list[str] = []
         self.seen: set[str] = set()
+        self.events: set[str] = set()
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         sent: list[Message] = []
@@ -77,7 +78,7 @@ class Recorder:
             if "error" in event:
                 self._check_error(key, event)
             else:
-                self._collect(lambda event=event: oracle.check_event(key, event))
+                self._check_event(key, event)
 
     def _check_messages(self, sent: list[Message]) -> None:
         """The events of a connection are those of a stream, with the name of their lane."""
@@ -89,7 +90,13 @@ class Recorder:
             if event["type"] == "error":
                 self._check_error("WS /responses", event)
             elif not event["type"].startswith("response.steer."):
-                self._collect(lambda event=event: oracle.check_event("POST /responses", event))
+                self._check_event("POST /responses", event)
+
+    def _check_event(self, key: str, event: Any) -> None:
+        if "type" in event:  # chunks of a completion have none
+            self.events.add(event["type"])
+            stream_events.SEEN.add(event["type"])
+        self._collect(lambda: oracle.check_event(key, event))
 
     def _check_error(self, where: str, body: Any) -> None:
         error = body.get("error") if isinstance(body, dict) else None
