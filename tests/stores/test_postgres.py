@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 
 import asyncpg
 import pytest
@@ -36,15 +36,6 @@ async def other(postgres_url: str) -> AsyncGenerator[Postgres]:
     async with Postgres(postgres_url) as opened:
         await opened.listening()
         yield opened
-
-
-@pytest.fixture
-def own_server() -> Iterator[pg.Server]:
-    """A server that the test may stop."""
-    with pg.running() as server:
-        if server.process is None:
-            pytest.skip("a server that is not ours is not restarted")
-        yield server
 
 
 async def names(database: Database) -> set[str]:
@@ -126,9 +117,9 @@ async def test_a_write_waits_for_a_locked_row_only_so_long(
 
 
 async def test_no_acknowledged_write_is_lost_or_doubled_when_the_server_restarts(
-    own_server: pg.Server,
+    own_postgres: pg.Server,
 ) -> None:
-    with own_server.database() as url:
+    with own_postgres.database() as url:
         async with Postgres(url) as database:
             acknowledged, refused = set[str](), list[BaseException]()
             stop = asyncio.Event()
@@ -149,9 +140,9 @@ async def test_no_acknowledged_write_is_lost_or_doubled_when_the_server_restarts
             lanes = [asyncio.create_task(lane(number)) for number in range(8)]
             for mode in ("fast", "immediate", "fast"):
                 await asyncio.sleep(0.3)
-                await asyncio.to_thread(own_server.control, "stop", "-m", mode)
+                await asyncio.to_thread(own_postgres.control, "stop", "-m", mode)
                 await asyncio.sleep(0.1)
-                await asyncio.to_thread(own_server.control, "start")
+                await asyncio.to_thread(own_postgres.control, "start")
             await asyncio.sleep(0.5)
             stop.set()
             await asyncio.wait_for(asyncio.gather(*lanes), 30)
@@ -163,19 +154,19 @@ async def test_no_acknowledged_write_is_lost_or_doubled_when_the_server_restarts
 
 
 async def test_a_stopped_server_refuses_within_seconds_and_works_again_after(
-    own_server: pg.Server,
+    own_postgres: pg.Server,
 ) -> None:
-    with own_server.database() as url:
+    with own_postgres.database() as url:
         async with Postgres(url) as database:
             await database.write(fact("a"))
-            await asyncio.to_thread(own_server.control, "stop", "-m", "fast")
+            await asyncio.to_thread(own_postgres.control, "stop", "-m", "fast")
             started = time.monotonic()
             asked = [names(database) for _ in range(30)]
             writes = [database.write(fact(f"n{number}")) for number in range(30)]
             results = await asyncio.gather(*asked, *writes, return_exceptions=True)
             assert {type(result) for result in results} == {StorageUnavailable}
             assert time.monotonic() - started < 10
-            await asyncio.to_thread(own_server.control, "start")
+            await asyncio.to_thread(own_postgres.control, "start")
             await database.write(fact("b"))
             assert await names(database) == {"a", "b"}
 
