@@ -150,4 +150,5 @@ class Runs:
             seal=window.seal if sealed else None,
             names=request.names(body, context),
             hosted=frozenset(window.tools),
+            silent=not (body.get("stream") or body.get("background")),
         )

@@ -30,13 +30,15 @@ class Manner(msgspec.Struct, frozen=True):
 
     summary: reasoning goes into summaries, not into content; seal: makes `encrypted_content` of
     reasoning, None if nobody asked; names: by the name that the model calls a tool, what its call
-    item says beside the usual; hosted: names of tools whose calls are told by themselves.
+    item says beside the usual; hosted: names of tools whose calls are told by themselves; silent:
+    nobody hears the events, only the object is wanted.
     """
 
     summary: bool = False
     seal: Sealing | None = None
     names: Mapping[str, Json] = _NOTHING
     hosted: frozenset[str] = frozenset()
+    silent: bool = False
 
 
 class Telling:
@@ -207,7 +209,9 @@ class Telling:
         return self._opened - 1
 
     def _say(self, kind: str, fields: Json) -> None:
-        self._told.append({"type": f"response.{kind}", "sequence_number": self.number, **fields})
+        if not self.manner.silent:
+            told = {"type": f"response.{kind}", "sequence_number": self.number, **fields}
+            self._told.append(told)
         self.number += 1
 
     def _taken(self) -> Sequence[Json]:
