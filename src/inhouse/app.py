@@ -36,8 +36,14 @@ def edge(services: Services) -> Edge:
     )
 
 
+_LOOK_SECONDS = 0.1
+"""Between two looks whether a second signal came."""
+
+
 class Server(uvicorn.Server):
-    """uvicorn's server, which says when it listens and when it begins to drain."""
+    """uvicorn's server, which says when it listens and when it begins to drain; it lets background
+    jobs end, too.
+    """
 
     def __init__(self, services: Services, on_ready: Callable[[], None]) -> None:
         super().__init__(_config(services))
@@ -51,7 +57,13 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self._services.draining = True
+        self._services.worker.retire()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._services.settings.drain_seconds
         await super().shutdown(sockets)  # pyright: ignore[reportArgumentType]
+        while not self.force_exit and loop.time() < until:
+            if await self._services.worker.idle(_LOOK_SECONDS):
+                break
 
 
 def _config(services: Services) -> uvicorn.Config:
@@ -96,7 +108,7 @@ async def serve(
         with _metrics_port(services):
             await Server(services, lambda: on_ready(services)).serve(sockets)
     finally:
-        await asyncio.shield(services.close())
+        await asyncio.shield(services.close(drain=0))  # what may go on has had its time
 
 
 def _spare_the_collector() -> None:

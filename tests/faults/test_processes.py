@@ -74,6 +74,51 @@ async def test_a_stream_that_outlives_the_drain_is_told_so(
     assert heard[-1]["error"]["code"] == "server_shutting_down"
 
 
+async def _status(asker: Asker, response_id: str) -> str:
+    return (await asker.get(f"/responses/{response_id}")).json()["status"]
+
+
+async def test_sigterm_lets_background_responses_end_and_begins_no_others(
+    tmp_path: Path, upstream: ScriptedServer, session: aiohttp.ClientSession
+) -> None:
+    config = await configured(tmp_path, upstream)
+    upstream.delay = 0.9  # longer than jobs are given by default, shorter than `drain_seconds`
+    body = {"model": "scripted", "input": "Hi", "background": True}
+    with serving(tmp_path / "data", config=config, drain_seconds="20") as server:
+        asker = Asker(session, server.url, KEY)
+        made = [(await asker.post(body, "/responses")).json()["id"] for _ in range(3)]
+        await until(lambda: sum("chat" in path for path, _, _ in upstream.requests) == 3)
+        await asyncio.sleep(1.5)
+        started = time.monotonic()
+        assert await asyncio.to_thread(server.end) == 0
+        assert 5 < time.monotonic() - started < 15
+    with serving(tmp_path / "data", config=config) as server:
+        asker = Asker(session, server.url, KEY)
+        assert [await _status(asker, each) for each in made] == ["completed"] * 3
+
+
+async def test_background_responses_that_outlive_the_drain_do_not_hold_the_server(
+    tmp_path: Path, upstream: ScriptedServer, session: aiohttp.ClientSession
+) -> None:
+    config = await configured(tmp_path, upstream)
+    upstream.delay = 5.0
+    body = {"model": "scripted", "input": "Hi", "background": True}
+    with serving(tmp_path / "data", config=config, drain_seconds="1") as server:
+        asker = Asker(session, server.url, KEY)
+        made = (await asker.post(body, "/responses")).json()["id"]
+        await until(lambda: any("chat" in path for path, _, _ in upstream.requests))
+        started = time.monotonic()
+        assert await asyncio.to_thread(server.end) == 0
+        assert 0.5 < time.monotonic() - started < 4
+    upstream.delay = 0.0
+    with serving(tmp_path / "data", config=config) as server:
+        asker = Asker(session, server.url, KEY)
+        async with asyncio.timeout(10):
+            while (status := await _status(asker, made)) in {"queued", "in_progress"}:
+                await asyncio.sleep(0.1)
+    assert status in {"completed", "failed"}  # whether its item was open already
+
+
 def test_a_data_folder_that_is_newer_than_the_program_is_refused_in_one_line(
     tmp_path: Path,
 ) -> None:

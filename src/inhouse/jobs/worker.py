@@ -56,6 +56,7 @@ class Worker:
         self._steady = asyncio.Lock()  # between claiming and knowing what was claimed
         self._news: Watch = jobs.watch_news()
         self._cancelled: Watch = jobs.watch_cancelled()
+        self._retired = False
         self._closing = False
         self._held_at = 0.0
         self._loops: list[asyncio.Task[None]] = []
@@ -69,6 +70,11 @@ class Worker:
         if self._handlers:
             self._loops.append(asyncio.create_task(self._claim_for_ever()))
 
+    def retire(self) -> None:
+        """Claim nothing more; what runs goes on."""
+        self._retired = True
+        self._news.wake()
+
     async def close(self, seconds: float = DRAIN_SECONDS) -> None:
         """Claim nothing more, let what runs go on for `seconds`, cancel the rest and give it back
         to whoever comes.
@@ -77,12 +83,12 @@ class Worker:
             return
         self._closing = True
         holding, *claiming = self._loops
-        self._news.wake()
+        self.retire()
         await asyncio.gather(*claiming)
-        await self._wait(seconds)
+        await self.idle(seconds)
         for attempt in list(self._running.values()):
             attempt.drop()
-        await self._wait(_CANCEL_SECONDS)
+        await self.idle(_CANCEL_SECONDS)
         for attempt in self._running.values():
             log.error("job %s does not end when it is cancelled", attempt.job.id)
         holding.cancel()
@@ -90,16 +96,16 @@ class Worker:
         await self._jobs.release(self.server)
         await self._servers.unregister(self.server)
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait until nothing runs, for so long at most."""
-        if tasks := [attempt.task for attempt in self._running.values()]:
-            await asyncio.wait(tasks, timeout=seconds)
+    async def idle(self, seconds: float) -> bool:
+        """Wait until what runs now has ended, for so long at most. Whether it has."""
+        tasks = [attempt.task for attempt in self._running.values()]
+        return not tasks or not (await asyncio.wait(tasks, timeout=seconds))[1]
 
     # Claiming
 
     async def _claim_for_ever(self) -> None:
         with self._news:
-            while not self._closing:
+            while not self._retired:
                 try:
                     pause = await self._claim()
                 except Exception:
