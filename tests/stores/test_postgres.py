@@ -180,6 +180,20 @@ def test_a_database_out_of_reach_is_a_clear_error_without_the_password() -> None
     assert "very-secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:very-secret@127.0.0.1:9/x?sslmode=bogus",
+        "postgresql://me@127.0.0.1:9/x?sslmode=bogus&password=very-secret",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_told_without_the_password(url: str) -> None:
+    with pytest.raises(DatabaseError, match="a part of its URL") as caught:
+        Postgres(url)
+    assert "very-secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 async def test_processes_that_open_a_new_database_at_once_all_can(postgres: pg.Server) -> None:
     with postgres.database() as url:
         opened = await asyncio.gather(*(asyncio.to_thread(Postgres, url) for _ in range(4)))

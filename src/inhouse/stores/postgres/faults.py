@@ -2,7 +2,7 @@
 
 import logging
 
-from asyncpg import InterfaceError, InternalClientError, PostgresError
+from asyncpg import ClientConfigurationError, InterfaceError, InternalClientError, PostgresError
 from asyncpg import exceptions as pg
 
 from inhouse import errors
@@ -77,6 +77,8 @@ def reason(error: BaseException) -> str:
         return str(error).rstrip(".")
     if isinstance(error, TimeoutError):
         return "it does not answer"
+    if isinstance(error, ClientConfigurationError):  # its words may have parts of the URL
+        return "a part of its URL is not understood, such as sslmode"
     if isinstance(error, OSError):
         return (error.strerror or str(error) or type(error).__name__).rstrip(".")
     return type(error).__name__
