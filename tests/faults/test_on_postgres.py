@@ -75,7 +75,7 @@ async def test_events_reach_readers_at_the_other_process_as_they_are_made(
     assert max(here.values()) - min(here.values()) > 1  # both read while it was made
     assert max(there.values()) - min(there.values()) > 1
     apart = sorted(abs(here[number] - there[number]) for number in here)
-    assert apart[len(apart) // 2] < 0.15
+    assert apart[len(apart) // 2] < 0.4  # unwoken, a reader looks every two seconds
 
 
 async def test_a_run_is_stopped_by_a_process_that_does_not_make_it(
@@ -121,7 +121,7 @@ async def test_servers_killed_one_after_the_other_leave_what_they_told_and_nothi
             await asyncio.gather(*acting)
     assert len(witness.whole) + len(witness.streams) > KILLS
     with serving(tmp_path / "data", **common) as server:
-        async with Database.open(tmp_path, url=postgres_url) as database, asyncio.timeout(60):
+        async with Database.open(tmp_path, url=postgres_url) as database, asyncio.timeout(90):
             while await database.read(UNDER_WAY):  # noqa: ASYNC110 - until the leases are over
                 await asyncio.sleep(0.5)
         await witness.check(Asker(session, server.url, KEY))
