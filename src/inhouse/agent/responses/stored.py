@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 from inhouse.clock import Clock
 from inhouse.engines.text import Json
+from inhouse.errors import ServerError
 from inhouse.scope import Scope
 from inhouse.stores import conversations, responses
 from inhouse.stores.conversations import ConversationLocked
 from inhouse.stores.database import Database, Statement
 from inhouse.stores.errors import Duplicate, Stale
 from inhouse.stores.items import appending
-from inhouse.stores.responses import Place
+from inhouse.stores.responses import Place, ResponseStore
 from inhouse.stores.usage import recording
 
 OPERATION = "POST /responses"
+_TAKEN_FOR_DEAD = "The server stood still while it made this response, which has failed meanwhile."
 _KEPT_IN_CONVERSATIONS = frozenset({"completed", "incomplete"})
 
 
@@ -56,7 +58,10 @@ class Foreground:
             await lay_down(self._database, response["id"], self._place, laid)
 
     async def end(self, response: Json) -> None:
-        """Keep what the response has come to. One that failed before `begin` leaves nothing."""
+        """Keep what the response has come to. One that failed before `begin` leaves nothing.
+
+        ServerError if another process has taken this one for dead, and ended the response.
+        """
         scope, now = self._scope, int(self._clock.now())
         keeping = response["status"] in _KEPT_IN_CONVERSATIONS
         if not self._begun and not keeping:
@@ -69,8 +74,11 @@ class Foreground:
         unit += used(scope, now, keeping=keeping)
         try:
             await self._database.write(*unit, quiet=True)
-        except Stale:  # deleted while it ran
+        except Stale:
             await self._database.write(conversations.unlocking(response["id"]), quiet=True)
+            if keeping and await ResponseStore(self._database).find(scope, response["id"]):
+                raise ServerError(_TAKEN_FOR_DEAD) from None
+            # deleted while it ran
 
 
 async def lay_down(
