@@ -35,6 +35,7 @@ from inhouse.stores.conversations import ConversationStore
 from inhouse.stores.database import Database
 from inhouse.stores.models import ModelStore
 from inhouse.stores.responses import ResponseStore
+from inhouse.stores.secret import agree
 from inhouse.stores.secret import load as load_secret
 from inhouse.telemetry import Metrics
 
@@ -101,6 +102,7 @@ class Services:
         database = Database.open(settings.data, url=settings.database_url, server=True)
         try:
             secret = load_secret(settings.data, settings.secret)
+            await agree(database, secret)
             access = Access(
                 database,
                 secret,

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from inhouse.stores import DataFolderError
-from inhouse.stores.secret import load
+from inhouse.stores.postgres.driver import Postgres
+from inhouse.stores.secret import agree, load
 
 
 def test_the_first_start_makes_a_secret_that_later_ones_read(tmp_path: Path) -> None:
@@ -59,3 +60,16 @@ def test_each_purpose_has_a_key_of_its_own_and_none_shows_the_secret(tmp_path: P
     assert len(keys) == 4
     assert all(len(key) == 32 for key in keys)
     assert "nnnn" not in repr(secret)
+
+
+async def test_processes_on_one_database_need_one_secret_and_it_can_be_changed(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    old, new, other = "o" * 16, "n" * 16, "x" * 16
+    async with Postgres(postgres_url) as database:
+        for configured in ([old], [old], [new, old], [new]):
+            await agree(database, load(tmp_path, configured))
+        for configured in ([other], [old]):
+            with pytest.raises(DataFolderError, match="INHOUSE_SECRET is not the one"):
+                await agree(database, load(tmp_path, configured))
+        assert "n" * 16 not in str(await database.read("SELECT name, value FROM facts"))

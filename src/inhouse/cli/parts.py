@@ -32,4 +32,5 @@ def keys(settings: Settings, database: Database) -> Access:
 async def access(settings: Settings) -> AsyncGenerator[Access]:
     """The keys of the data folder. Raises DataFolderError."""
     async with database(settings) as opened:
+        await secret.agree(opened, secret.load(settings.data, settings.secret))
         yield keys(settings, opened)
