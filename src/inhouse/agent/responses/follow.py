@@ -30,6 +30,8 @@ class Follower:
     ) -> AsyncGenerator[Sequence[Json], None]:
         """Events with sequence numbers over `after`, until the last one; for a response that is
         cancelled or deleted, until there are no more.
+
+        Events that are made again are fewer than the first were. Who has seen more gets the last.
         """
         with self._database.watch(run_log.name(response_id)) as watch:
             while True:
@@ -56,4 +58,7 @@ class Follower:
         if stored is None:
             return []
         events = retold(await self._responses.whole(stored), self._clock)
+        last = events[-1]
+        if last["sequence_number"] < after and last["type"] in ENDS:
+            return [{**last, "sequence_number": after + 1}]  # there were more when they were made
         return [event for event in events if event["sequence_number"] > after]
