@@ -3,7 +3,7 @@
 import pytest
 from tests.agent.responses.reading import Json
 
-from inhouse.agent.responses.places import rename
+from inhouse.agent.responses.places import rename, renaming
 from inhouse.errors import BadRequest
 
 LOOK: Json = {"type": "custom", "name": "look"}
@@ -46,3 +46,9 @@ def test_an_error_without_a_place_has_none() -> None:
     error = BadRequest("No.")
     rename(error, CHAT, BODY, [])
     assert error.param is None
+
+
+def test_what_is_refused_inside_is_renamed_once() -> None:
+    with pytest.raises(BadRequest) as caught, renaming(CHAT, BODY, []), renaming(CHAT, BODY, []):
+        raise BadRequest("Invalid 'messages'.", param="messages")
+    assert (caught.value.message, caught.value.param) == ("Invalid 'input'.", "input")

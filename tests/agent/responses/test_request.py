@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from tests.agent.responses.reading import Json, refused, sent
 
-from inhouse.agent.responses.request import wants_logprobs
+from inhouse.agent.responses.request import hints, wants_logprobs
 from inhouse.engines import abilities
 from inhouse.engines.scripted import EVERYTHING
+from inhouse.errors import BadRequest
 
 SCHEMA: Json = {
     "type": "object",
@@ -24,6 +25,8 @@ USER: Json = {"role": "user", "content": "Hi"}
     [
         ({"model": None}, "model", "Missing required parameter"),
         ({"input": None}, "input", "must be provided"),
+        ({"input": []}, "input", "must be provided"),
+        ({"input": [], "conversation": "conv_empty"}, "input", "must be provided"),
         (
             {"conversation": "conv_1", "previous_response_id": "resp_1"},
             "conversation",
@@ -132,7 +135,8 @@ async def test_parameters_reach_the_engine_by_chats_names(body: Json, becomes: J
 
 async def test_json_mode_is_content_with_the_word_in_the_instructions_or_the_input() -> None:
     wanted: Any = {"format": {"type": "json_object"}}
-    for body in ({"instructions": "As JSON."}, {"input": "Say it in json"}):
+    bodies: list[Json] = [{"instructions": "As JSON."}, {"input": "Say it in json"}]
+    for body in bodies:
         assert (await sent(text=wanted, **body))["response_format"] == {"type": "json_object"}
 
 
@@ -161,3 +165,10 @@ def test_logprobs_are_wanted_by_name_or_by_number() -> None:
     assert wants_logprobs({"include": ["message.output_text.logprobs"]})
     assert wants_logprobs({"top_logprobs": 1})
     assert not wants_logprobs({"top_logprobs": 0, "include": None})
+
+
+def test_hints_are_for_every_call_and_what_is_refused_is_refused_in_all() -> None:
+    body = {"model": "m", "input": "Hi", "temperature": 0, "service_tier": "flex", "user": None}
+    assert hints(body, EVERYTHING) == {"service_tier": "flex"}
+    with pytest.raises(BadRequest, match="'moderation' is not supported"):
+        hints({**body, "moderation": {"model": "m"}}, EVERYTHING)

@@ -203,3 +203,14 @@ def test_a_failed_response_says_why(error: Exception, code: str, says: str) -> N
     assert says in response["error"]["message"]
     assert "secret" not in response["error"]["message"]
     assert response["output"][0]["status"] == "incomplete"
+
+
+def test_tokens_have_their_bytes_in_the_message_and_not_in_its_events() -> None:
+    token: Json = {**TOKEN, "top_logprobs": [{"token": "b", "logprob": -1.5, "bytes": [98]}]}
+    told = telling()
+    events = told.tell([Text(0, "a", [token]), Done(0)])
+    short = {"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "b", "logprob": -1.5}]}
+    assert [event["logprobs"] for event in events if "logprobs" in event] == [[short], [short]]
+    assert told.output[0]["content"][0]["logprobs"] == [token]
+    (cut,) = Fold(event for event in events if not event["type"].endswith(".done")).open
+    assert cut["content"][0]["logprobs"] == [token]

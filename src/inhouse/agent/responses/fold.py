@@ -77,7 +77,18 @@ class Fold:
         part = self.items[event["output_index"]][field][event[index]]
         part[text] += event["delta"]
         if event.get("logprobs"):
-            part["logprobs"] = [*part["logprobs"], *event["logprobs"]]
+            part["logprobs"] = [*part["logprobs"], *map(_with_bytes, event["logprobs"])]
+
+
+def _with_bytes(token: Json) -> Json:
+    """A token as a message has it. Events have no bytes: they are those of its text, which for a
+    piece of a character are not the model's own.
+    """
+    told = {name: token[name] for name in ("token", "logprob")}
+    told["bytes"] = list(token["token"].encode())
+    if "top_logprobs" in token:
+        told["top_logprobs"] = [_with_bytes(other) for other in token["top_logprobs"]]
+    return told
 
 
 def _copy(value: Any) -> Any:
