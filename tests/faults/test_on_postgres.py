@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from tests.faults.asking import Asker, frames, until
-from tests.faults.serving import KEY, serving
+from tests.faults.serving import KEY, serving, working
 from tests.faults.witness import Witness
 from tests.stores import postgres as pg
 
@@ -173,3 +173,23 @@ async def test_a_database_that_restarts_under_load_loses_nothing_that_was_acknow
         "storage_unavailable",
         "storage_outcome_unknown",
     }
+
+
+async def test_a_server_and_a_worker_end_properly_while_the_database_is_away(
+    tmp_path: Path, shared: Shared, own_postgres: pg.Server
+) -> None:
+    with own_postgres.database() as url:
+        common = shared(url)
+        with (
+            serving(tmp_path / "a", **common) as server,
+            working(tmp_path / "w", **common) as worker,
+        ):
+            await asyncio.to_thread(own_postgres.control, "stop", "-m", "fast")
+            await asyncio.sleep(1)
+            for each in (server, worker):
+                assert await asyncio.to_thread(each.end) == 0
+                assert each.process.stderr
+                told = each.process.stderr.read()
+                assert told.count("listening to the database broke") == 1
+                assert "goes to others once its lease is over" in told
+        await asyncio.to_thread(own_postgres.control, "start")

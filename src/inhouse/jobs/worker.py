@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from inhouse.errors import APIError
 from inhouse.jobs.attempt import Attempt
 from inhouse.jobs.handler import Handler
 from inhouse.stores.jobs import LEASE_SECONDS, Jobs
@@ -93,8 +94,11 @@ class Worker:
             log.error("job %s does not end when it is cancelled", attempt.job.id)
         holding.cancel()
         await asyncio.wait([holding])
-        await self._jobs.release(self.server)
-        await self._servers.unregister(self.server)
+        try:
+            await self._jobs.release(self.server)
+            await self._servers.unregister(self.server)
+        except APIError as error:
+            log.warning("what ran here goes to others once its lease is over: %s", error.message)
 
     async def idle(self, seconds: float) -> bool:
         """Wait until what runs now has ended, for so long at most. Whether it has."""

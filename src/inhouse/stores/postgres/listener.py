@@ -42,11 +42,14 @@ class Listener:
             await self._task
 
     async def _listen_always(self) -> None:
+        told = False
         while True:
             try:
                 await self._listen()
             except Exception as error:  # noqa: BLE001 - whatever broke, it must listen again
-                log.warning("listening to the database broke: %s", faults.reason(error))
+                if self.listening.is_set() or not told:  # once for each break, not for each try
+                    log.warning("listening to the database broke: %s", faults.reason(error))
+                    told = True
             self.listening.clear()
             self._missed()
             await asyncio.sleep(_PAUSE)
