@@ -69,6 +69,16 @@ async def test_a_text_is_an_input_too(compact: Any) -> None:
     assert [item.type for item in done.output] == ["message", "compaction"]
 
 
+async def test_calls_may_be_open_and_outputs_have_their_call(compact: Any) -> None:
+    pair = {"call_id": "call_1"}
+    call = {"type": "function_call", "name": "add", "arguments": "{}", **pair}
+    output = {"type": "function_call_output", "output": "2", **pair}
+    for given in ([*SAID, call], [*SAID, call, output]):
+        assert (await compact(input=given)).output[-1].type == "compaction"
+    error = await refused(compact(input=[*SAID, output]))
+    assert (error.param, "No tool call found" in error.message) == ("input", True)
+
+
 @pytest.mark.parametrize("given", [{}, {"input": None}, {"input": []}])
 async def test_nothing_cannot_be_summed_up(client: AsyncOpenAI, given: Any) -> None:
     error = await refused(client.responses.compact(model="scripted", **given))

@@ -45,8 +45,12 @@ def _open(item: Json, later: set[str | None]) -> bool:
 async def summary_body(
     instructions: str | None, items: Sequence[Json], reading: messages.Reading
 ) -> Json:
-    """The chat body of the call whose answer is the summary of `items`."""
-    told = await messages.for_engine(instructions, visible(items), reading)
+    """The chat body of the call whose answer is the summary of `items`. Calls may be unanswered as
+    yet; BadRequest for an output without its call.
+    """
+    read = visible(items)
+    pairs.unanswered(read)
+    told = await messages.for_engine(instructions, read, reading)
     return {"messages": [*told, {"role": "user", "content": _ASK}]}
 
 

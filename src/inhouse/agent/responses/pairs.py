@@ -53,6 +53,14 @@ def check(items: Sequence[Json]) -> None:
 
     `items` are the whole context that a model is about to read.
     """
+    for pair, kind in unanswered(items).items():
+        raise BadRequest(f"No tool output found for {_words(kind)} {pair}.", param="input")
+
+
+def unanswered(items: Sequence[Json]) -> Mapping[str, str]:
+    """The types of the calls that have no output, by their ids. BadRequest naming an output that
+    has no call before it.
+    """
     waiting: dict[str, str] = {}
     called: dict[str, str] = {}
     for item, pair in _paired(items):
@@ -67,8 +75,7 @@ def check(items: Sequence[Json]) -> None:
             )
         else:
             waiting.pop(pair, None)
-    for pair, kind in waiting.items():
-        raise BadRequest(f"No tool output found for {_words(kind)} {pair}.", param="input")
+    return waiting
 
 
 def _paired(items: Sequence[Json]) -> Iterator[tuple[Json, str]]:
