@@ -112,8 +112,8 @@ class Worker:
             while not self._retired:
                 try:
                     pause = await self._claim()
-                except Exception:
-                    log.exception("looking for jobs failed")
+                except Exception as error:  # noqa: BLE001 - the next look may do better
+                    _tell("looking for jobs failed", error)
                     pause = self._pace
                 if pause:
                     await self._news.wait(pause)
@@ -167,8 +167,8 @@ class Worker:
                         next_beat = loop.time() + self._beat
                         await self._extend()
                     await self._check()
-                except Exception:
-                    log.exception("keeping hold of jobs failed")
+                except Exception as error:  # noqa: BLE001 - likewise
+                    _tell("keeping hold of jobs failed", error)
                     self._drop_if_lost()
 
     async def _extend(self) -> None:
@@ -204,3 +204,11 @@ class Worker:
         if self._jobs.database.shared and silent > LEASE_SECONDS:
             for attempt in list(self._running.values()):
                 attempt.drop()
+
+
+def _tell(what: str, error: Exception) -> None:
+    """Log a failure; with its traceback unless the storage has said all that there is to say."""
+    if isinstance(error, APIError):
+        log.warning("%s: %s", what, error.message)
+    else:
+        log.error(what, exc_info=error)

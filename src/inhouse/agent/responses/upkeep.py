@@ -6,7 +6,7 @@ import asyncio
 
 from inhouse.agent.responses.telling import error_object
 from inhouse.clock import Clock
-from inhouse.errors import ServerError
+from inhouse.errors import APIError, ServerError
 from inhouse.stores.database import Database
 from inhouse.stores.responses import ResponseStore
 from inhouse.stores.run_log import RunLog
@@ -57,5 +57,7 @@ class Upkeep:
             await asyncio.sleep(ROUND_SECONDS)
             try:
                 await self.round()
+            except APIError as error:
+                log.warning("looking after responses failed: %s", error.message)
             except Exception:  # noqa: BLE001 - the next round may do better
                 log.exception("looking after responses failed")
