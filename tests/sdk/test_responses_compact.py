@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI, BadRequestError, NotFoundError
+from openai import AsyncOpenAI, BadRequestError, InternalServerError, NotFoundError
 from tests.sdk.covering import Covering
 
 from inhouse.contract import Contract
 from inhouse.engines.scripted import Scripted, answer
-from inhouse.engines.text import Usage
+from inhouse.engines.text import Finish, Reasoning, Usage
 from inhouse.errors import BadRequest
 
 Json = dict[str, Any]
@@ -147,6 +147,12 @@ async def test_options_of_the_cache_are_taken(compact: Any) -> None:
     await compact(prompt_cache_options={"mode": "implicit", "ttl": "30m"})
     error = await refused(compact(prompt_cache_options={"mode": "none"}))
     assert (error.param, error.code) == ("prompt_cache_options.mode", "invalid_value")
+
+
+async def test_a_context_is_not_lost_to_an_empty_summary(compact: Any, engine: Scripted) -> None:
+    engine.script = [[Reasoning(0, "Hm."), Finish(0, "length"), Usage(20, 5)]]
+    with pytest.raises(InternalServerError, match="no summary"):
+        await compact()
 
 
 async def test_what_only_a_response_has_is_refused(compact: Any) -> None:

@@ -18,7 +18,7 @@ from inhouse.clock import Clock
 from inhouse.engines.model import Model
 from inhouse.engines.models import Models
 from inhouse.engines.text import Json, Text, TextCall, TextEngine, Usage
-from inhouse.errors import BadRequest
+from inhouse.errors import BadRequest, ServerError
 from inhouse.ids import IdMaker
 from inhouse.scope import Scope
 
@@ -94,7 +94,9 @@ class Window:
         return compaction.compaction_item(summary, self.seal, lambda _: item_id), usage
 
     async def summary(self, items: Sequence[Json]) -> tuple[str, Usage]:
-        """The model's summary of `items`. BadRequest if there are none."""
+        """The model's summary of `items`. BadRequest if there are none; ServerError if the model
+        says nothing, which would lose them.
+        """
         if not items:
             raise request.nothing_to_read()
         reading = self._reading()
@@ -110,7 +112,10 @@ class Window:
                 async for batch in batches:
                     said += [event.text for event in batch if isinstance(event, Text)]
                     usage = usage.plus(batch)
-        return "".join(said), usage
+        text = "".join(said)
+        if not text.strip():
+            raise ServerError("The model gave no summary of the context. Please try again.")
+        return text, usage
 
     async def _counts(self, items: Sequence[Json]) -> bool:
         return await self._counted(items) is not None
