@@ -1,9 +1,6 @@
-"""What is said with `store: false` is not written anywhere."""
+"""What is not to be stored is in no file: not for a moment, not in a log that is written ahead."""
 
-import asyncio
-from collections.abc import Sequence
-from itertools import product
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,61 +8,112 @@ from openai import AsyncOpenAI
 from tests.conftest import House
 from tests.sdk.responding import create, heard
 
-from inhouse.engines.scripted import Scripted
-from inhouse.engines.text import Finish, Reasoning, Text, ToolCall, Usage
+from inhouse.engines.scripted import Scripted, Step
+from inhouse.engines.text import Finish, Reasoning, Refusal, Text, ToolCall, Usage
+from inhouse.errors import ServerError
 
-WORDS = ("zanzibarine", "quixotrope", "vermillipede", "oxymandible", "thaumaturnip", "bluntergast")
-ASKED, TOLD, NOTED, THOUGHT, SAID, ARGUED = WORDS
+WORDS = ("input", "instructions", "metadata", "output", "refusal", "thought", "arguments", "tool")
 
 
-def asked(**more: Any) -> dict[str, Any]:
-    """A request that has an unusual word wherever one may be."""
-    tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
-    return {
-        "input": [{"role": "user", "content": f"Say {ASKED}."}],
-        "instructions": f"Know {TOLD}.",
-        "metadata": {"note": NOTED},
-        "tools": [tool],
-        **more,
+@dataclass(frozen=True)
+class Secrets:
+    """Unusual texts, one of each kind, that no other request has."""
+
+    round: str
+
+    def __getitem__(self, kind: str) -> str:
+        assert kind in WORDS
+        return f"zyx{kind}{self.round}qvw"
+
+    def found(self, house: House) -> set[str]:
+        """The kinds whose text is in a file of the data folder."""
+        files = [path for path in house.services.settings.data.rglob("*") if path.is_file()]
+        assert any(path.name.endswith("-wal") for path in files)
+        contents = [path.read_bytes() for path in files]
+        return {kind for kind in WORDS if any(self[kind].encode() in each for each in contents)}
+
+
+def saying(secrets: Secrets, end: str) -> list[Step]:
+    """A script that says a text of every kind, and ends well or not."""
+    call = ToolCall(0, 0, f'{{"x": "{secrets["arguments"]}"}}', "call_1", "add")
+    said: list[Step] = [
+        [Reasoning(0, secrets["thought"])],
+        [Text(0, secrets["output"]), Refusal(0, secrets["refusal"])],
+        [call],
+    ]
+    if end == "failed":
+        return [*said, ServerError("lost")]
+    return [*said, [Finish(0, "length" if end == "incomplete" else "tool_calls"), Usage(3, 3)]]
+
+
+async def ask(client: AsyncOpenAI, secrets: Secrets, *, stream: bool, **asked: Any) -> None:
+    """A request that has a text of every kind."""
+    described: Any = {
+        "type": "function",
+        "name": "add",
+        "description": secrets["tool"],
+        "parameters": {"type": "object"},
     }
-
-
-@pytest.fixture
-def engine() -> Scripted:
-    call = ToolCall(0, 0, f'{{"at": "{ARGUED}"}}', "call_1", "look")
-    return Scripted(
-        [[Reasoning(0, THOUGHT), Text(0, SAID), call], [Finish(0, "tool_calls"), Usage(5, 5)]]
+    answer = await create(
+        client,
+        input=secrets["input"],
+        instructions=secrets["instructions"],
+        metadata={"note": secrets["metadata"]},
+        tools=[described],
+        stream=stream,
+        **asked,
     )
+    if stream:
+        assert "response.output_text.delta" in {event.type for event in await heard(answer)}
 
 
-def found(folder: Path) -> list[str]:
-    """The words that some file of the folder has."""
-    contents = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
-    assert any(contents)
-    return [word for word in WORDS if any(word.encode() in each for each in contents)]
+@pytest.mark.parametrize("place", ["alone", "conversation", "previous"])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("store", [True, False])
+async def test_what_is_not_stored_is_in_no_file(
+    house: House, engine: Scripted, *, store: bool, stream: bool, place: str
+) -> None:
+    client, asked = house.client(), await placed(house, place)
+    for end in ("completed", "incomplete"):
+        secrets = Secrets(f"{end}{stream}")
+        engine.script = saying(secrets, end)
+        if place == "conversation" and store:  # a call without its output ends a conversation
+            asked = await placed(house, place)
+        await ask(client, secrets, stream=stream, store=store, **asked)
+        assert secrets.found(house) == (set(WORDS) if store else set())
+    assert len(engine.calls) == 2 + (place == "previous")
 
 
-async def ask(client: AsyncOpenAI, *, store: bool) -> Sequence[Any]:
-    """Ask whole and streamed, in a conversation and without, and once over a WebSocket."""
-    told = []
-    for stream, talking in product((False, True), repeat=2):
-        place = {"conversation": (await client.conversations.create()).id} if talking else {}
-        made = await create(client, **asked(store=store, stream=stream, **place))
-        told.append(await heard(made) if stream else made)
-    async with client.responses.connect() as connection:
-        await connection.response.create(model="scripted", **asked(store=store))
-        async for event in connection:
-            if event.type == "response.completed":
-                break
-    return told
+async def placed(house: House, place: str) -> dict[str, str]:
+    """What says where a request goes on."""
+    client = house.client()
+    match place:
+        case "conversation":
+            return {"conversation": (await client.conversations.create()).id}
+        case "previous":
+            return {"previous_response_id": (await create(client)).id}
+        case _:
+            return {}
 
 
-async def test_nothing_of_what_is_not_stored_is_in_any_file(house: House) -> None:
-    assert len(await ask(house.client(), store=False)) == 4
-    await asyncio.sleep(0.1)
-    assert found(house.services.settings.data) == []
+@pytest.mark.parametrize("store", [True, False])
+async def test_what_a_failed_stream_said_is_in_no_file(
+    house: House, engine: Scripted, *, store: bool
+) -> None:
+    secrets = Secrets("failed")
+    engine.script = saying(secrets, "failed")
+    await ask(house.client(), secrets, stream=True, store=store)
+    assert secrets.found(house) == (set(WORDS) if store else set())
 
 
-async def test_what_is_stored_is_found_so(house: House) -> None:
-    await ask(house.client(), store=True)
-    assert set(found(house.services.settings.data)) == {*WORDS}
+async def test_what_a_client_left_in_the_middle_is_in_no_file(
+    house: House, engine: Scripted
+) -> None:
+    secrets = Secrets("left")
+    engine.script = [*saying(secrets, "completed")[:-1], 30.0]
+    stream = await create(house.client(), input=secrets["input"], stream=True, store=False)
+    async for event in stream:
+        if event.type == "response.function_call_arguments.delta":
+            break
+    await stream.close()
+    assert secrets.found(house) == set()
