@@ -167,13 +167,13 @@ class ConversationStore:
             raise ConversationLocked
         for item in added:
             if await self._items.position(scope, conversation_id, item["id"]) is not None:
-                raise _repeated(item["id"])
+                raise items.repeated(item["id"], "items")
 
     def _check_distinct(self, added: Sequence[Json]) -> None:
         seen = set[str]()
         for item in added:
             if item["id"] in seen:
-                raise _repeated(item["id"])
+                raise items.repeated(item["id"], "items")
             seen.add(item["id"])
 
 
@@ -188,11 +188,3 @@ def _holding(conversation_id: str, *statements: Statement) -> list[Statement]:
         *statements,
         Statement(_UNLOCK, (conversation_id,)),
     ]
-
-
-def _repeated(item_id: str) -> errors.BadRequest:
-    message = (
-        f"Duplicate item found with id {item_id}. Remove duplicate items from your input and try"
-        " again."
-    )
-    return errors.BadRequest(message, param="items")

@@ -76,6 +76,15 @@ def missing(item_id: str) -> errors.NotFound:
     return errors.NotFound(f"Item with id '{item_id}' not found.")
 
 
+def repeated(item_id: str, param: str) -> errors.BadRequest:
+    """The 400 for an item that is there twice; `param` is the field that brings it."""
+    return errors.BadRequest(
+        f"Duplicate item found with id {item_id}. Remove duplicate items from your input and try"
+        " again.",
+        param=param,
+    )
+
+
 class ItemStore:
     """Reads items. Every call takes the scope that asks, or an owner that a store checked."""
 

@@ -11,14 +11,15 @@ from typing import Any
 
 from inhouse import errors
 from inhouse.scope import Scope
-from inhouse.stores import bodies, items
+from inhouse.stores import bodies, items, run_log
+from inhouse.stores.conversations import unlocking
 from inhouse.stores.database import Database, Row, Statement
 from inhouse.stores.items import ItemStore
 
 Json = dict[str, Any]
 
-UNDER_WAY = ("queued", "in_progress")
-_UNDER_WAY = "status IN ('queued', 'in_progress')"
+_STATES_UNDER_WAY = ("queued", "in_progress")
+_UNDER_WAY = f"status IN {_STATES_UNDER_WAY}"
 
 _INSERT = (
     "INSERT INTO responses (id, organization, project, created, status, previous, conversation,"
@@ -34,6 +35,7 @@ _END = (
     f" WHERE {_ONE} AND {_UNDER_WAY}"
 )
 _OUTPUT = "SELECT body FROM items WHERE owner = ? AND output = 1 ORDER BY position"
+_MADE = "SELECT id FROM items WHERE owner = ? AND output = 1"
 _CHAIN = (
     "WITH RECURSIVE chain (id, previous, conversation, conversation_end, depth) AS ("
     " SELECT id, previous, conversation, conversation_end, 0 FROM responses"
@@ -74,7 +76,7 @@ class Stored:
 
     @property
     def under_way(self) -> bool:
-        return self.status in UNDER_WAY
+        return self.status in _STATES_UNDER_WAY
 
 
 def creating(
@@ -165,8 +167,8 @@ class ResponseStore:
 
     async def read(self, scope: Scope, response_id: str) -> list[Json]:
         """All that a model read for this response: `said` without what it made. NotFound."""
-        rows = await self._database.read(_OUTPUT, (bodies.lifted(response_id),))
-        made = {bodies.load(row[0])["id"] for row in rows}
+        rows = await self._database.read(_MADE, (bodies.lifted(response_id),))
+        made = {row[0] for row in rows}
         said = await self.said(scope, response_id)
         return [item for item in said if item["id"] not in made]
 
@@ -178,11 +180,11 @@ class ResponseStore:
         await self._database.write(
             Statement(f"DELETE FROM responses WHERE {_ONE}", one),  # noqa: S608
             items.deleting(response_id),
-            Statement("DELETE FROM run_log WHERE run = ?", (response_id,)),
-            Statement("DELETE FROM conversation_locks WHERE response = ?", (response_id,)),
+            run_log.deleting(response_id),
+            unlocking(response_id),
             *also,
             quiet=True,
-            wakes=[f"run:{response_id}", *wakes],
+            wakes=[run_log.name(response_id), *wakes],
         )
 
     async def of_servers(self) -> list[tuple[Json, str]]:
@@ -200,7 +202,7 @@ class ResponseStore:
         )
         await self._database.write(
             Statement(sql, (_dump(response), ended, response["id"], server)),
-            Statement("DELETE FROM conversation_locks WHERE response = ?", (response["id"],)),
+            unlocking(response["id"]),
             quiet=True,
         )
 

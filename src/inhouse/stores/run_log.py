@@ -34,6 +34,11 @@ def appending(run: str, attempt: int, events: Sequence[Json]) -> Statement:
     return Statement(_INSERT, (run, first, last, attempt, _encode(events).decode()))
 
 
+def deleting(run: str) -> Statement:
+    """The statement that deletes all events of `run`."""
+    return Statement("DELETE FROM run_log WHERE run = ?", (run,))
+
+
 def standing(run: str, last: int) -> Statement:
     """A statement that lets its unit pass only while event `last` is the log's last; else Stale.
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from inhouse.agent.responses.items import new_items, references, resolved
+from inhouse.agent.responses.items import dereferenced, new_items
 from inhouse.engines.text import Json
 from inhouse.errors import BadRequest, NotFound
 from inhouse.ids import IdMaker
 from inhouse.scope import Scope
 from inhouse.stores.conversations import ConversationStore
+from inhouse.stores.items import repeated
 from inhouse.stores.responses import Place, ResponseStore
 
 _ENDED_BADLY = frozenset({"failed", "cancelled"})
@@ -49,15 +51,12 @@ class Memory:
         twice; NotFound for a conversation or an item that is not there.
         """
         place, before = await self._before(scope, body)
-        inputs = await self._inputs(scope, new_items(body, self.ids))
+        find = partial(self.responses.items.find, scope)
+        inputs = await dereferenced(new_items(body, self.ids), find)
         seen = {item["id"] for item in before}
         for item in inputs:
             if item["id"] in seen:
-                raise BadRequest(
-                    f"Duplicate item found with id {item['id']}. Remove duplicate items from your "
-                    "input and try again.",
-                    param="input",
-                )
+                raise repeated(item["id"], "input")
             seen.add(item["id"])
         return Given(place, before, inputs)
 
@@ -68,7 +67,7 @@ class Memory:
         if conversation is None:
             return Place(), []
         await self.conversations.get(scope, conversation)
-        end = await self.responses.items.count(conversation)
+        end = await self.conversations.end(conversation)
         items = await self.responses.items.of(conversation, end=end)
         return Place(conversation=conversation, conversation_end=end), items
 
@@ -87,14 +86,6 @@ class Memory:
             return await self.responses.said(scope, previous)
         except NotFound:  # one before it has been deleted
             raise _no_previous(previous) from None
-
-    async def _inputs(self, scope: Scope, items: Sequence[Json]) -> Sequence[Json]:
-        found: dict[str, Json] = {}
-        for item_id in references(items):
-            item = await self.responses.items.find(scope, item_id)
-            if item is not None:
-                found[item_id] = item
-        return resolved(items, found)
 
 
 def conversation_of(body: Json) -> str | None:

@@ -5,17 +5,21 @@ against their outputs once the whole context is there.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from inhouse.agent.responses.contents import message_content, output_content
 from inhouse.agent.responses.kinds import KINDS, Kind
 from inhouse.engines.text import Json
 from inhouse.errors import BadRequest, NotFound
 from inhouse.ids import IdMaker
+from inhouse.stores.items import repeated
 
 _ID = re.compile(r"[a-zA-Z0-9_.:-]{1,128}")
+TRIGGER = "compaction_trigger"
 _REFERENCE = "item_reference"
-_TRIGGER = "compaction_trigger"
+
+Find = Callable[[str], Awaitable[Json | None]]
+"""Finds the item with an id; None if there is none."""
 
 
 def new_items(body: Json, ids: IdMaker, *, field: str = "input") -> list[Json]:
@@ -33,36 +37,33 @@ def new_items(body: Json, ids: IdMaker, *, field: str = "input") -> list[Json]:
     for index, item in enumerate(given):
         place = f"{field}[{index}]"
         kind = _type(item, place, last=index == len(given) - 1)
-        if kind == _TRIGGER:
+        if kind == TRIGGER:
             continue
         whole = _reference(item) if kind == _REFERENCE else _whole(item, kind, place)
         if "id" not in whole:
             whole = {"id": ids(KINDS[kind].prefix), **whole}
         if whole["id"] in seen:
-            raise duplicate(whole["id"], field)
+            raise repeated(whole["id"], field)
         seen.add(whole["id"])
         items.append(whole)
     return items
 
 
-def duplicate(item_id: str, field: str = "input") -> BadRequest:
-    """The 400 for an item that is there twice."""
-    return BadRequest(
-        f"Duplicate item found with id {item_id}. Remove duplicate items from your input and try "
-        "again.",
-        param=field,
-    )
-
-
 def triggers_compaction(body: Json) -> bool:
     """Whether the input ends by asking for the context to be compacted."""
     given = body.get("input")
-    return bool(given and isinstance(given, list) and given[-1].get("type") == _TRIGGER)
+    return bool(given and isinstance(given, list) and given[-1].get("type") == TRIGGER)
 
 
 def references(items: Sequence[Json]) -> list[str]:
     """The ids of the items that `items` refer to."""
     return [item["id"] for item in items if item["type"] == _REFERENCE]
+
+
+async def dereferenced(items: Sequence[Json], find: Find, *, field: str = "input") -> list[Json]:
+    """The items with those that `find` finds in the place of references. NotFound for others."""
+    found = {name: item for name in references(items) if (item := await find(name)) is not None}
+    return resolved(items, found, field=field)
 
 
 def resolved(
@@ -85,12 +86,12 @@ def _type(item: Json, place: str, *, last: bool) -> str:
     kind: str | None = item.get("type")
     if kind is None:
         kind = "message" if "role" in item else _REFERENCE
-    if kind == _TRIGGER and not last:
+    if kind == TRIGGER and not last:
         raise BadRequest(
             "Invalid input: a compaction_trigger must be the final input item.",
             param=place,
         )
-    if kind not in KINDS and kind not in {_REFERENCE, _TRIGGER}:
+    if kind not in KINDS and kind not in {_REFERENCE, TRIGGER}:
         raise BadRequest(
             f"Input items of type '{kind}' are not supported by this server yet.",
             param=f"{place}.type",

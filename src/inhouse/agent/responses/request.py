@@ -7,7 +7,7 @@ from inhouse.agent.chat.request import check_stream_options
 from inhouse.agent.parameters import Way, select, unsupported, unsupported_value
 from inhouse.agent.responses import messages, pairs, tools
 from inhouse.agent.responses.compaction import visible
-from inhouse.agent.responses.items import new_items, references, resolved, triggers_compaction
+from inhouse.agent.responses.items import new_items, triggers_compaction
 from inhouse.agent.responses.parameters import RESPONSE
 from inhouse.agent.responses.tools import names
 from inhouse.agent.schemas import Subject, check_strict
@@ -22,8 +22,6 @@ __all__ = [
     "names",
     "new_items",
     "nothing_to_read",
-    "references",
-    "resolved",
     "triggers_compaction",
     "wants_logprobs",
 ]
