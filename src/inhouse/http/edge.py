@@ -106,7 +106,7 @@ class Exchange:
             self._status = _CLIENT_CLOSED_REQUEST
         except Exception:  # noqa: BLE001 - the last resort of a request
             log.exception("%s failed", self._request_id)
-            await self._fail(_defect(self._request_id))
+            await self._fail(frames.defect(self._request_id))
         finally:
             self._peer.watch(None)
             edge = self._edge
@@ -221,7 +221,7 @@ class Exchange:
                 return ServerError("The server is shutting down.", code="server_shutting_down")
             case Exception():
                 log.error("%s failed in its stream", self._request_id, exc_info=error)
-                return _defect(self._request_id)
+                return frames.defect(self._request_id)
             case _:
                 return None
 
@@ -259,10 +259,3 @@ class Exchange:
         if self._edge.origins:
             lines += cors.lines(self._head, self._edge.origins)
         return lines
-
-
-def _defect(request_id: str) -> ServerError:
-    return ServerError(
-        "The server had an error while processing your request. Please report it with the "
-        f"request id {request_id}."
-    )

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from inhouse.errors import APIError
+from inhouse.errors import APIError, ServerError
 
 DONE = b"data: [DONE]\n\n"
 
@@ -34,6 +34,23 @@ def events(batch: Sequence[dict[str, Any]], *, named: bool) -> bytes:
             [b"event: %b\ndata: %b\n\n" % (event["type"].encode(), dumps(event)) for event in batch]
         )
     return b"".join([b"data: %b\n\n" % dumps(event) for event in batch])
+
+
+def refusal(status: bytes, error: APIError) -> bytes:
+    """A whole answer, its connection's last; `status` is that of the status line."""
+    told = body(error.envelope())
+    return (
+        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+        b"connection: close\r\n\r\n%b" % (status, len(told), told)
+    )
+
+
+def defect(request_id: str) -> ServerError:
+    """What a client is told of a failure that is this program's own."""
+    return ServerError(
+        "The server had an error while processing your request. Please report it with the "
+        f"request id {request_id}."
+    )
 
 
 def error_event(error: APIError, *, named: bool) -> bytes:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from inhouse.contract import parse
-from inhouse.errors import APIError, BadRequest, ServerError, Unavailable
+from inhouse.errors import APIError, BadRequest, Unavailable
+from inhouse.http import frames
 from inhouse.http.remembered import Remembered, resumed
 from inhouse.ids import IdMaker
 from inhouse.telemetry import log
@@ -239,7 +240,7 @@ class Lanes:
         except Exception:  # noqa: BLE001 - the last resort of a request
             status = 500
             log.exception("%s failed", request_id)
-            await self._fail(lane, body, _defect(request_id))
+            await self._fail(lane, body, frames.defect(request_id))
         finally:
             lane.running = None
             line.answered(request_id, status, started)
@@ -370,10 +371,3 @@ def _unknown(kind: object) -> BadRequest:
 
 def _stopping() -> Unavailable:
     return Unavailable("The server is shutting down.", code="server_shutting_down")
-
-
-def _defect(request_id: str) -> ServerError:
-    return ServerError(
-        "The server had an error while processing your request. Please report it with the "
-        f"request id {request_id}."
-    )

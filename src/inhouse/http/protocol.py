@@ -318,11 +318,7 @@ class Protocol(asyncio.Protocol):
 
     def _refuse(self, status: bytes, error: APIError) -> None:
         """Answer and close: nobody knows where the next request would begin."""
-        body = frames.body(error.envelope())
-        self._transport.write(
-            b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-            b"connection: close\r\n\r\n%b" % (status, len(body), body)
-        )
+        self._transport.write(frames.refusal(status, error))
         self._transport.close()
 
 

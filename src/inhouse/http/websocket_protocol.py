@@ -30,11 +30,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().data_received(data)
         if not self.handshake_initiated and not self.transport.is_closing():
             reason = BadRequest("Invalid WebSocket handshake.", code="invalid_websocket_handshake")
-            body = frames.body(reason.envelope())
-            self.transport.write(
-                b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-                b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
-            )
+            self.transport.write(frames.refusal(b"400 Bad Request", reason))
             self.transport.close()
 
     async def send(self, message: Any) -> None:
