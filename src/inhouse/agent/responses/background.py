@@ -110,7 +110,7 @@ class Background:
         request.check(body)
         given = await runs.memory.gather(scope, body)
         now = runs.clock.now()
-        response = {**runs.response(body, model, given), "status": "queued"}
+        response = {**runs.response(body, model), "status": "queued"}
         telling = Telling(response, runs.ids, runs.clock, Manner())
         job_id = runs.ids("job_")
         place = given.place_of(job=job_id)
@@ -199,8 +199,8 @@ class Background:
         """The run that goes on where the log ends. NotFound if what it goes on from is gone."""
         store, response_id = self.runs.memory.responses, stored.body["id"]
         inputs = await store.items.of(response_id)
-        read = await store.read(scope, response_id)
-        before = read[: len(read) - len(inputs)]
+        said = await store.said(scope, response_id)  # it has not said anything itself
+        before = said[: len(said) - len(inputs)]
         response = {**stored.body, "status": "in_progress", "output": fold.output}
         return self.runs.run(scope, model, stored.request, before, inputs, response, fold.number)
 
@@ -240,11 +240,10 @@ class Background:
         store, now = self.runs.memory.responses, int(self.runs.clock.now())
         last = telling.finish() if error is None else telling.fail(error)
         response = telling.response
-        start = await store.items.count(response["id"])
         inputs = await store.items.of(response["id"])
         await recorder.end(
             last,
-            *responses.ending(scope, response, start, now),
+            *responses.ending(scope, response, len(inputs), now),
             *in_conversation(scope, stored.place, inputs, response),
             *used(scope, now, keeping=error is None),
         )

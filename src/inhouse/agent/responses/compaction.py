@@ -54,13 +54,9 @@ async def summary_body(
     return {"messages": [*told, {"role": "user", "content": _ASK}]}
 
 
-def compaction_item(summary: str, seal: messages.Sealing, ids: IdMaker) -> Json:
+def compaction_item(item_id: str, summary: str, seal: messages.Sealing) -> Json:
     """The item that stands for all that the summary sums up."""
-    return {
-        "id": ids(KINDS["compaction"].prefix),
-        "type": "compaction",
-        "encrypted_content": seal(summary),
-    }
+    return {"id": item_id, "type": "compaction", "encrypted_content": seal(summary)}
 
 
 def compacted(
@@ -69,7 +65,7 @@ def compacted(
     """The context in place of `items`: what people said in it, then the compaction item."""
     return [
         *(item for item in items if _said_by_people(item)),
-        compaction_item(summary, seal, ids),
+        compaction_item(ids(KINDS["compaction"].prefix), summary, seal),
     ]
 
 

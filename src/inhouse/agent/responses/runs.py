@@ -9,13 +9,13 @@ from inhouse.agent.responses import request
 from inhouse.agent.responses.compaction import compacted
 from inhouse.agent.responses.counting import check_counted, count
 from inhouse.agent.responses.echo import echo, image_told
-from inhouse.agent.responses.gather import Given, Memory
+from inhouse.agent.responses.gather import Memory
 from inhouse.agent.responses.places import renaming
 from inhouse.agent.responses.run import Events, Keeper, Run, streamed, whole
 from inhouse.agent.responses.sealed import Seal
 from inhouse.agent.responses.stored import Foreground, Unkept
 from inhouse.agent.responses.telling import Manner, Telling, usage_object
-from inhouse.agent.responses.window import Window
+from inhouse.agent.responses.window import Window, once
 from inhouse.agent.tools.tool import Tool
 from inhouse.clock import Clock
 from inhouse.engines.model import Model
@@ -53,7 +53,7 @@ class Runs:
         """A response whose client waits: the object, or its events as they come."""
         request.check(body)
         given = await self.memory.gather(scope, body)
-        response = self.response(body, model, given)
+        response = self.response(body, model)
         run = self.run(scope, model, body, given.before, given.inputs, response)
         keeper: Keeper = Unkept()
         if body.get("store") is not False:
@@ -63,12 +63,9 @@ class Runs:
             return streamed(run, keeper)
         return await whole(run, keeper)
 
-    def response(self, body: Json, model: Model, given: Given) -> Json:
+    def response(self, body: Json, model: Model) -> Json:
         """The object as it begins."""
-        made = echo(body, self.ids("resp_"), int(self.clock.now()), model.id)
-        if given.place.conversation:
-            made["conversation"] = {"id": given.place.conversation}
-        return made
+        return echo(body, self.ids("resp_"), int(self.clock.now()), model.id)
 
     def run(
         self,
@@ -133,7 +130,7 @@ class Runs:
             models=self.models,
             model=model,
             engine=text_engine(self.models, model),
-            image=partial(read_image, fetcher=self.fetcher),
+            image=once(partial(read_image, fetcher=self.fetcher)),
             unseal=partial(self.seal.unseal, project=project),
             seal=partial(self.seal.seal, project=project),
             tools=self.tools(body),

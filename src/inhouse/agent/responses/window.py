@@ -27,6 +27,18 @@ _LONGEST_SUMMARY = 2048
 """Tokens, and at most a sixteenth of the model's context."""
 
 
+def once(read: Image) -> Image:
+    """`read`, but each image is fetched once: a run reads its items for every count and turn."""
+    seen: dict[str, str] = {}
+
+    async def remembered(url: str, param: str) -> str:
+        if url not in seen:
+            seen[url] = await read(url, param)
+        return seen[url]
+
+    return remembered
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Makes calls of `engine`, which runs `model`, for the request `body`.
@@ -51,8 +63,8 @@ class Window:
         """The call for `items`; with truncation, for the longest end of them that fits, where the
         model's tokens can be counted.
         """
-        if self.body.get("truncation") == "auto" and await self._counts(items):
-            items = await fit(items, room(self.body, self.model.context_length), self.count)
+        if self.body.get("truncation") == "auto":
+            items = await self._fitting(items)
         return self._call(await self._chat(items))
 
     def shorter(self, items: Sequence[Json], error: BaseException) -> Sequence[Json] | None:
@@ -91,7 +103,7 @@ class Window:
     async def summed_up(self, items: Sequence[Json], item_id: str) -> tuple[Json, Usage]:
         """The compaction item that stands for `items`, and what making it cost."""
         summary, usage = await self.summary(items)
-        return compaction.compaction_item(summary, self.seal, lambda _: item_id), usage
+        return compaction.compaction_item(item_id, summary, self.seal), usage
 
     async def summary(self, items: Sequence[Json]) -> tuple[str, Usage]:
         """The model's summary of `items`. BadRequest if there are none; ServerError if the model
@@ -117,8 +129,11 @@ class Window:
             raise ServerError("The model gave no summary of the context. Please try again.")
         return text, usage
 
-    async def _counts(self, items: Sequence[Json]) -> bool:
-        return await self._counted(items) is not None
+    async def _fitting(self, items: Sequence[Json]) -> Sequence[Json]:
+        counted = await self._counted(items)
+        if counted is None or counted <= (budget := room(self.body, self.model.context_length)):
+            return items
+        return await fit(items, budget, self.count)
 
     async def _counted(self, items: Sequence[Json]) -> int | None:
         """Input tokens of `items`; None if nobody can count them."""
