@@ -70,6 +70,14 @@ class Asker:
         return self.session.request(method, f"{self.url}{path}", data=data, headers=sent)
 
 
+async def begun(asker: Asker, **asked: Any) -> Json:
+    """A response that has just begun in the background."""
+    body = {"model": "scripted", "input": "Count.", "background": True, **asked}
+    answer = await asker.post(body, "/responses")
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
 async def frames(answer: aiohttp.ClientResponse) -> AsyncIterator[Any]:
     """The data of each frame of a stream, as they come."""
     async for line in answer.content:

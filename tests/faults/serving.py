@@ -28,6 +28,16 @@ class Served:
         return self.process.wait(30)
 
 
+def configured(folder: Path, url: str, *, probe: bool = False) -> str:
+    """A configuration whose only model is that of the scripted upstream at `url`; its path."""
+    config = folder / "inhouse.toml"
+    config.write_text(
+        "default_models = false\n[[upstreams]]\nname = 'up'\n"
+        f"base_url = '{url}'\nmodels = ['scripted']\nprobe = {str(probe).lower()}\n"
+    )
+    return str(config)
+
+
 def command(data: Path, name: str = "serve", **environ: str) -> subprocess.Popen[str]:
     """Start a server over the folder `data`, on a free port; `environ` without the prefix."""
     kept = {each: os.environ[each] for each in _KEPT if each in os.environ}

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from tests.faults.asking import Asker
-from tests.faults.serving import KEY, serving
+from tests.faults.serving import KEY, configured, serving
 from tests.faults.witness import Witness
 
 from inhouse.engines.scripted_server import ScriptedServer
@@ -35,16 +35,12 @@ async def upstream() -> AsyncIterator[ScriptedServer]:
 async def test_a_killed_server_keeps_what_it_has_told(
     tmp_path: Path, upstream: ScriptedServer, session: aiohttp.ClientSession
 ) -> None:
-    config = tmp_path / "inhouse.toml"
-    config.write_text(
-        "default_models = false\n[[upstreams]]\nname = 'up'\n"
-        f"base_url = '{await upstream.start()}'\nmodels = ['scripted']\n"
-    )
+    config = configured(tmp_path, await upstream.start(), probe=True)
     choice = random.Random(7)  # noqa: S311 - the same moments in every run
     witness = Witness()
     heard = 0
     for _ in range(KILLS):
-        with serving(tmp_path / "data", config=str(config)) as server:
+        with serving(tmp_path / "data", config=config) as server:
             asker = Asker(session, server.url, KEY)
             await witness.settled(asker)
             await witness.check(asker)
@@ -56,7 +52,7 @@ async def test_a_killed_server_keeps_what_it_has_told(
             await asyncio.sleep(choice.uniform(0.02, 0.6))
             await asyncio.to_thread(server.end, signal.SIGKILL)
             await asyncio.gather(*acting)
-    with serving(tmp_path / "data", config=str(config)) as server:
+    with serving(tmp_path / "data", config=config) as server:
         asker = Asker(session, server.url, KEY)
         await witness.settled(asker)
         await witness.check(asker)

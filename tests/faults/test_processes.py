@@ -11,7 +11,7 @@ import aiohttp
 import psutil
 import pytest
 from tests.faults.asking import CHAT, STREAM, Asker, frames, said, until
-from tests.faults.serving import KEY, command, refusal, serving
+from tests.faults.serving import KEY, command, configured, refusal, serving
 
 from inhouse.engines.scripted_server import ScriptedServer
 
@@ -26,21 +26,10 @@ async def upstream() -> AsyncIterator[ScriptedServer]:
     await asyncio.sleep(0)
 
 
-async def configured(tmp_path: Path, upstream: ScriptedServer) -> str:
-    """A configuration whose only model is the upstream's."""
-    config = tmp_path / "inhouse.toml"
-    url = await upstream.start()
-    config.write_text(
-        "default_models = false\n[[upstreams]]\nname = 'up'\n"
-        f"base_url = '{url}'\nmodels = ['scripted']\nprobe = false\n"
-    )
-    return str(config)
-
-
 async def test_sigterm_lets_running_streams_and_answers_end_properly(
     tmp_path: Path, upstream: ScriptedServer, session: aiohttp.ClientSession
 ) -> None:
-    config = await configured(tmp_path, upstream)
+    config = configured(tmp_path, await upstream.start())
     with serving(tmp_path / "data", config=config) as server:
         asker = Asker(session, server.url, KEY)
         running = [asyncio.create_task(asker.post(STREAM)) for _ in range(20)]
@@ -59,7 +48,7 @@ async def test_sigterm_lets_running_streams_and_answers_end_properly(
 async def test_a_stream_that_outlives_the_drain_is_told_so(
     tmp_path: Path, upstream: ScriptedServer, session: aiohttp.ClientSession
 ) -> None:
-    config = await configured(tmp_path, upstream)
+    config = configured(tmp_path, await upstream.start())
     upstream.delay = 0.01
     upstream.fault = "stall"
     with serving(tmp_path / "data", config=config, drain_seconds="1") as server:
@@ -81,7 +70,7 @@ async def _status(asker: Asker, response_id: str) -> str:
 async def test_sigterm_lets_background_responses_end_and_begins_no_others(
     tmp_path: Path, upstream: ScriptedServer, session: aiohttp.ClientSession
 ) -> None:
-    config = await configured(tmp_path, upstream)
+    config = configured(tmp_path, await upstream.start())
     upstream.delay = 0.9  # longer than jobs are given by default, shorter than `drain_seconds`
     body = {"model": "scripted", "input": "Hi", "background": True}
     with serving(tmp_path / "data", config=config, drain_seconds="20") as server:
@@ -100,7 +89,7 @@ async def test_sigterm_lets_background_responses_end_and_begins_no_others(
 async def test_background_responses_that_outlive_the_drain_do_not_hold_the_server(
     tmp_path: Path, upstream: ScriptedServer, session: aiohttp.ClientSession
 ) -> None:
-    config = await configured(tmp_path, upstream)
+    config = configured(tmp_path, await upstream.start())
     upstream.delay = 5.0
     body = {"model": "scripted", "input": "Hi", "background": True}
     with serving(tmp_path / "data", config=config, drain_seconds="1") as server:

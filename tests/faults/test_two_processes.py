@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.faults.asking import Asker, frames, until
-from tests.faults.serving import KEY, Served, serving, working
+from tests.faults.asking import Asker, begun, frames, until
+from tests.faults.serving import KEY, Served, configured, serving, working
 
 from inhouse.agent.responses.fold import Fold
 from inhouse.engines.scripted_server import ScriptedServer
@@ -33,12 +33,8 @@ async def upstream() -> AsyncIterator[ScriptedServer]:
 @pytest.fixture
 async def shared(tmp_path: Path, upstream: ScriptedServer, postgres_url: str) -> dict[str, str]:
     """The settings that all processes have."""
-    config = tmp_path / "inhouse.toml"
-    config.write_text(
-        "default_models = false\n[[upstreams]]\nname = 'up'\n"
-        f"base_url = '{await upstream.start()}'\nmodels = ['scripted']\nprobe = false\n"
-    )
-    return {"config": str(config), "database_url": postgres_url, "secret": SECRET}
+    config = configured(tmp_path, await upstream.start())
+    return {"config": config, "database_url": postgres_url, "secret": SECRET}
 
 
 @contextmanager
@@ -46,13 +42,6 @@ def two(tmp_path: Path, shared: dict[str, str]) -> Iterator[tuple[Served, Served
     """Two servers, each with a data folder of its own."""
     with serving(tmp_path / "a", **shared) as first, serving(tmp_path / "b", **shared) as second:
         yield first, second
-
-
-async def begun(asker: Asker, **asked: Any) -> Json:
-    body = {"model": "scripted", "input": "Count.", "background": True, **asked}
-    answer = await asker.post(body, "/responses")
-    assert answer.status == 200, answer.body
-    return answer.json()
 
 
 async def ended(asker: Asker, response_id: str, seconds: float = 60) -> Json:

@@ -65,6 +65,21 @@ async def for_ever(_: Job) -> None:
     await asyncio.Event().wait()
 
 
+class Waiting:
+    """A handler that waits for ever, and tells when it began and when it was stopped."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.stopped = asyncio.Event()
+
+    async def run(self, job: Job) -> None:
+        self.started.set()
+        try:
+            await for_ever(job)
+        finally:
+            self.stopped.set()
+
+
 async def test_a_job_is_run_and_done(jobs: Jobs) -> None:
     seen: list[str] = []
 
@@ -195,40 +210,24 @@ async def test_not_now_is_no_attempt(jobs: Jobs, clock: FrozenClock) -> None:
 
 
 async def test_a_cancelled_job_is_stopped_at_once(jobs: Jobs) -> None:
-    started, stopped = asyncio.Event(), asyncio.Event()
-
-    async def run(_: Job) -> None:
-        started.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            stopped.set()
-
-    async with working(jobs, run):
+    waiting = Waiting()
+    async with working(jobs, waiting.run):
         job_id = await jobs.add(new())
         async with asyncio.timeout(10):
-            await started.wait()
+            await waiting.started.wait()
             await jobs.cancel(job_id)
-            await stopped.wait()
+            await waiting.stopped.wait()
     assert await jobs.state(job_id) == "cancelled"
 
 
 async def test_a_handler_is_stopped_when_another_process_has_its_job(jobs: Jobs) -> None:
-    started, stopped = asyncio.Event(), asyncio.Event()
-
-    async def run(_: Job) -> None:
-        started.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            stopped.set()
-
-    async with working(jobs, run):
+    waiting = Waiting()
+    async with working(jobs, waiting.run):
         job_id = await jobs.add(new())
         async with asyncio.timeout(10):
-            await started.wait()
+            await waiting.started.wait()
             await jobs.database.write(_claimed_by("srv_2", job_id))
-            await stopped.wait()
+            await waiting.stopped.wait()
     assert await jobs.held("srv_2") == {(job_id, 2)}
 
 
