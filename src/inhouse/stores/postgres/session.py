@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 3.0
 """Seconds in which a lost database may come back before requests are refused."""
 
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 5
 _STATEMENTS_KEPT = 512
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 _SETTINGS = {
